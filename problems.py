@@ -1,0 +1,78 @@
+"""One error type, one answer: every error leaves as RFC 9457 ``application/problem+json``."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+logger = logging.getLogger(__name__)
+
+
+class Problem(Exception):
+    """An answer that is an error.
+
+    ``code`` is stable, for programs; ``detail`` is a sentence, for people. ``headers`` and the
+    extension members in ``extra`` (RFC 9457, section 3.2) go out with it.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status = HTTPStatus(status)
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.extra = extra
+
+    def response(self) -> Response:
+        """The problem as an HTTP answer; the type is a URN, because no page stands behind it."""
+        body = {
+            "type": f"urn:problem-type:{self.code}",
+            "title": self.status.phrase,
+            "status": int(self.status),
+            "code": self.code,
+            "detail": self.detail,
+            **self.extra,
+        }
+        return Response(
+            json.dumps(body, ensure_ascii=False),
+            status=int(self.status),
+            headers=self.headers,
+            content_type="application/problem+json",
+        )
+
+
+def register(app: Flask) -> None:
+    """Make every error of ``app`` a problem: ours, Werkzeug's, and what nobody foresaw."""
+    app.register_error_handler(Problem, Problem.response)
+    app.register_error_handler(HTTPException, _from_werkzeug)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def _from_werkzeug(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or 500)
+    kept = {
+        name: value
+        for name, value in error.get_headers()
+        if name.lower() not in ("content-type", "content-length")
+    }
+    code = status.phrase.lower().replace(" ", "_").replace("-", "_")
+    return Problem(status, code, error.description or status.description, headers=kept).response()
+
+
+def _unforeseen(error: Exception) -> Response:
+    logger.error("unforeseen error", exc_info=error)
+    return Problem(500, "internal_error", "Something went wrong here; it was logged.").response()

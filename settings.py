@@ -1,0 +1,167 @@
+"""The environment, read once into one frozen object; nothing else reads it."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+MIB = 1024 * 1024
+
+
+class WrongSetting(SystemExit):
+    """A variable's value cannot be used; ends the program with one line that names it."""
+
+    def __init__(self, variable: str, value: str, expected: str) -> None:
+        super().__init__(f"{variable} is {value!r}, but it must be {expected}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every field is the environment variable of the same name in capitals."""
+
+    host: str = "127.0.0.1"
+    port: int = 5000
+    database_url: str = "sqlite:///image_processing.db"
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    public_base_url: str = "http://127.0.0.1:5000"
+    upload_dir: Path = Path("uploads")
+    processed_dir: Path = Path("processed_images")
+    webhook_secret: str = ""
+    webhook_schedule: tuple[float, ...] = (0, 5, 60, 300, 1800, 7200, 28800)
+    allowed_private_hosts: frozenset[tuple[str, int]] = frozenset()
+    allowed_ports: frozenset[int] = frozenset({80, 443, 8080, 8443})
+    max_upload_bytes: int = 64 * MIB
+    max_rows: int = 200_000
+    max_image_bytes: int = 50 * MIB
+    max_image_pixels: int = 100_000_000
+    download_seconds: float = 30
+    download_attempts: int = 3
+    download_concurrency: int = 8
+    lease_seconds: float = 30
+    sweep_seconds: float = 5
+    claim_limit: int = 3
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Settings from variables; one that is unset or empty keeps its default.
+
+    Raises WrongSetting for a value that cannot be used.
+    """
+    given = {}
+    for field in fields(Settings):
+        variable = field.name.upper()
+        text = environment.get(variable, "").strip()
+        if text:
+            given[field.name] = _parse(variable, text, *RULES[field.name])
+    return Settings(**given)
+
+
+@cache
+def load() -> Settings:
+    """The settings of this process."""
+    return read(os.environ)
+
+
+def _parse(variable: str, text: str, parse: Callable[[str], Any], expected: str) -> Any:
+    try:
+        return parse(text)
+    except ValueError:
+        raise WrongSetting(variable, text, expected) from None
+
+
+def _check(holds: bool) -> None:
+    if not holds:
+        raise ValueError
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        _check(any(text.startswith(f"{scheme}:") for scheme in schemes))
+        return text.rstrip("/") if schemes[0] == "http" else text
+
+    return parse
+
+
+def _database_url(text: str) -> str:
+    _check(urlsplit(text).scheme.split("+")[0] in ("sqlite", "mssql"))
+    return text
+
+
+def _integer(smallest: int, largest: int | None = None) -> tuple[Callable[[str], int], str]:
+    def parse(text: str) -> int:
+        number = int(text)
+        _check(number >= smallest and (largest is None or number <= largest))
+        return number
+
+    to = "" if largest is None else f" and {largest} at most"
+    return parse, f"a whole number, {smallest} at least{to}"
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    _check(0 < seconds < 86_400)
+    return seconds
+
+
+def _secret(text: str) -> str:
+    """Standard Webhooks, "Signature scheme": 24 to 64 random bytes in base64, after ``whsec_``."""
+    _check(24 <= len(base64.b64decode(text.removeprefix("whsec_"), validate=True)) <= 64)
+    return text
+
+
+def _schedule(text: str) -> tuple[float, ...]:
+    waits = tuple(float(part) for part in text.split(","))
+    _check(all(0 <= wait <= 7 * 86_400 for wait in waits))
+    return waits
+
+
+def _ports(text: str) -> frozenset[int]:
+    ports = frozenset(int(part) for part in text.split(","))
+    _check(all(0 < port < 65_536 for port in ports))
+    return ports
+
+
+def _private_hosts(text: str) -> frozenset[tuple[str, int]]:
+    return frozenset(_private_host(part.strip()) for part in text.split(","))
+
+
+def _private_host(text: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    _check(bool(parts.hostname) and parts.port is not None)
+    return str(ipaddress.ip_address(parts.hostname or "")), parts.port or 0
+
+
+SECONDS = (_seconds, "a number of seconds, more than 0")
+RULES: dict[str, tuple[Callable[[str], Any], str]] = {
+    "host": (str, "an address to listen on"),
+    "port": _integer(1, 65_535),
+    "database_url": (_database_url, "a URL that starts with sqlite:// or mssql+pyodbc://"),
+    "redis_url": (_url("redis", "rediss"), "a URL that starts with redis:// or rediss://"),
+    "public_base_url": (_url("http", "https"), "a URL that starts with http:// or https://"),
+    "upload_dir": (Path, "a folder"),
+    "processed_dir": (Path, "a folder"),
+    "webhook_secret": (
+        _secret,
+        "24 to 64 random bytes in base64, as `echo whsec_$(openssl rand -base64 32)` makes",
+    ),
+    "webhook_schedule": (_schedule, "seconds to wait before each attempt, as in 0,5,60"),
+    "allowed_private_hosts": (_private_hosts, "addresses with ports, as in 127.0.0.1:8000"),
+    "allowed_ports": (_ports, "port numbers, as in 80,443"),
+    "max_upload_bytes": _integer(1),
+    "max_rows": _integer(1),
+    "max_image_bytes": _integer(1),
+    "max_image_pixels": _integer(1),
+    "download_seconds": SECONDS,
+    "download_attempts": _integer(1, 100),
+    "download_concurrency": _integer(1, 256),
+    "lease_seconds": SECONDS,
+    "sweep_seconds": SECONDS,
+    "claim_limit": _integer(1, 100),
+}
