@@ -1,0 +1,541 @@
+"""The database is the queue: what is stored, and every change of a status, each in one function.
+
+A change of status is a compare-and-set: it names the status and the claim that it expects, so
+whoever comes second changes nothing. All leases and waits go by the database's own clock.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from engine import Database
+from tables import (
+    Host,
+    Image,
+    Product,
+    Request,
+    Status,
+    Webhook,
+    WebhookAttempt,
+    is_status,
+    utc_now,
+)
+
+CHUNK = 2_000  # rows of one insert or of one page
+SKIP_LOCKED = "WITH (ROWLOCK, UPDLOCK, READPAST)"  # workers pass over each other's claims
+
+
+class ProductRow(Protocol):
+    """What intake needs of a row of the CSV."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def serial_number(self) -> str: ...
+    @property
+    def product_name(self) -> str: ...
+    @property
+    def urls(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRequest:
+    """An upload, before its rows are read; the fields are columns of ``requests``."""
+
+    public_id: uuid.UUID
+    file_name: str
+    url_column: str | None = None
+    webhook_url: str | None = None
+    reduce_by: int = 50
+    format: str = "keep"
+    max_width: int | None = None
+    max_height: int | None = None
+
+
+class Stored(NamedTuple):
+    """How much was taken in."""
+
+    rows: int
+    images: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedImage:
+    """An image that this worker holds, with the options of its request."""
+
+    id: int
+    row_number: int
+    position: int
+    input_url: str
+    attempts: int
+    stops: int
+    request_id: int
+    host: str
+    public_id: uuid.UUID
+    reduce_by: int
+    format: str
+    max_width: int | None
+    max_height: int | None
+
+    of_image: ClassVar = ("id", "row_number", "position", "input_url", "attempts", "stops")
+
+
+class FinishedRequest(NamedTuple):
+    """A request whose images are all answered and whose output CSV this worker shall write."""
+
+    id: int
+    public_id: uuid.UUID
+    url_column: str | None
+
+
+class ClaimedWebhook(NamedTuple):
+    id: int
+    request_id: int
+    message_id: uuid.UUID
+    url: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one claim of an image ended, and the columns that say so."""
+
+    image: ClaimedImage
+    status: Status
+    columns: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def completed(cls, image: ClaimedImage, **figures: Any) -> Outcome:
+        done = {"completed_at": utc_now(), "error_code": None, "error_message": None}
+        return cls(image, Status.COMPLETED, done | figures)
+
+    @classmethod
+    def failed(cls, image: ClaimedImage, code: str, message: str) -> Outcome:
+        error = {"error_code": code, "error_message": message[:1000]}
+        return cls(image, Status.FAILED, {"completed_at": utc_now(), **error})
+
+    @classmethod
+    def again(cls, image: ClaimedImage, seconds: float, code: str, message: str) -> Outcome:
+        """It failed, but trying again in ``seconds`` may help."""
+        error = {"error_code": code, "error_message": message[:1000]}
+        return cls(image, Status.PENDING, {"next_attempt_at": utc_now(seconds), **error})
+
+    @classmethod
+    def given_back(cls, image: ClaimedImage) -> Outcome:
+        """Not tried after all: the worker is stopping."""
+        return cls(image, Status.PENDING, {"attempts": image.attempts - 1, "stops": image.stops})
+
+
+# --- taking a request in ----------------------------------------------------------------------
+
+
+def store_request(database: Database, request: NewRequest, rows: Iterable[ProductRow]) -> Stored:
+    """Write a request with all its rows and images, or, where ``rows`` raises, nothing."""
+    with database.write() as tx:
+        now = tx.scalar(sa.select(utc_now()))
+        counters = dict.fromkeys(
+            ("row_count", "total", "completed", "failed", "bytes_in", "bytes_out"), 0
+        )
+        request_id = tx.scalar(
+            sa.insert(Request)
+            .values(status=Status.PENDING, created_at=now, **vars(request), **counters)
+            .returning(Request.id)
+        )
+        stored = _store_rows(tx, request_id, rows, now)
+        totals = {"row_count": stored.rows, "total": stored.images}
+        tx.execute(sa.update(Request).where(Request.id == request_id).values(**totals))
+    return stored
+
+
+def _store_rows(tx: Connection, request_id: Any, rows: Iterable[ProductRow], now: Any) -> Stored:
+    same = {
+        "request_id": request_id,
+        "status": Status.PENDING,
+        "attempts": 0,
+        "stops": 0,
+        "next_attempt_at": now,
+    }
+    hosts: dict[str, int] = {}
+    row_count = image_count = 0
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, CHUNK)):
+        images = [same | image for image in _images_of(chunk, hosts)]
+        tx.execute(sa.insert(Product), [_product_of(request_id, row) for row in chunk])
+        for start in range(0, len(images), CHUNK):
+            tx.execute(sa.insert(Image), images[start : start + CHUNK])
+        row_count, image_count = row_count + len(chunk), image_count + len(images)
+    if hosts:
+        named = [{"request_id": request_id, "number": n, "host": h} for h, n in hosts.items()]
+        tx.execute(sa.insert(Host), named)
+    return Stored(row_count, image_count)
+
+
+def _product_of(request_id: Any, row: ProductRow) -> dict[str, Any]:
+    return {
+        "request_id": request_id,
+        "row_number": row.number,
+        "serial_number": row.serial_number,
+        "product_name": row.product_name,
+    }
+
+
+def _images_of(rows: Sequence[ProductRow], hosts: dict[str, int]) -> Iterator[dict[str, Any]]:
+    """The images of some rows; a host met for the first time is added to ``hosts``."""
+    for row in rows:
+        for position, url in enumerate(row.urls, start=1):
+            host = url.split("/", 3)[2].lower()[:255]
+            yield {
+                "row_number": row.number,
+                "position": position,
+                "input_url": url,
+                "host_number": hosts.setdefault(host, len(hosts) + 1),
+            }
+
+
+# --- working on images ------------------------------------------------------------------------
+
+
+def work_is_due(database: Database) -> bool:
+    """Whether a turn would find anything at all, in one query."""
+    due = (
+        sa.exists().where(
+            is_status(Image.status, Status.PENDING), Image.next_attempt_at <= utc_now()
+        ),
+        sa.exists().where(_has_expired(Image)),
+        sa.exists().where(_is_due(Webhook)),
+        sa.exists().where(_has_expired(Webhook)),
+        sa.exists().where(_is_finished()),
+    )
+    with database.read() as tx:
+        return tx.scalar(sa.select(sa.literal(1)).where(sa.or_(*due))) is not None
+
+
+def claim_images(
+    database: Database,
+    worker: str,
+    *,
+    limit: int,
+    lease_seconds: float,
+    passing_over: Collection[str] = (),
+) -> list[ClaimedImage]:
+    """Take up to ``limit`` due images of one host, of the request that was served longest ago.
+
+    Hosts in ``passing_over`` are left to others or to later.
+    """
+    with database.write() as tx:
+        turn = tx.execute(_next_in_turn(passing_over)).first()
+        if turn is None:
+            return []
+        of_turn = (Image.request_id == turn.request_id, Image.host_number == turn.number)
+        claimed = tx.execute(
+            _claim(Image, worker, lease_seconds, limit, *of_turn, _is_due(Image))
+            .values(attempts=Image.attempts + 1)
+            .returning(*(getattr(Image, name) for name in ClaimedImage.of_image))
+        ).all()
+        tx.execute(
+            sa.update(Request)
+            .where(Request.id == turn.request_id)
+            .values(status=Status.PROCESSING, served_at=utc_now())
+        )
+    of_request = {name: value for name, value in turn._mapping.items() if name != "number"}
+    return [ClaimedImage(**image._mapping, **of_request) for image in sorted(claimed)]
+
+
+def _next_in_turn(passing_over: Collection[str]) -> sa.Select[*tuple[Any, ...]]:
+    has_due = sa.exists().where(
+        Image.request_id == Host.request_id, Image.host_number == Host.number, _is_due(Image)
+    )
+    return (
+        sa.select(
+            *(Host.request_id, Host.number, Host.host),
+            *(Request.public_id, Request.reduce_by, Request.format),
+            *(Request.max_width, Request.max_height),
+        )
+        .join(Request, Request.id == Host.request_id)
+        .where(_is_open(), Host.host.not_in(passing_over), has_due)
+        .order_by(Request.served_at, Request.id, Host.number)
+        .limit(1)
+    )
+
+
+def renew(database: Database, worker: str, ids: Collection[int], lease_seconds: float) -> None:
+    """Hold on to claimed images for another lease."""
+    with database.write() as tx:
+        tx.execute(
+            sa.update(Image)
+            .where(Image.id.in_(ids), *_held(Image, worker))
+            .values(lease_until=utc_now(lease_seconds))
+        )
+
+
+def suspect(database: Database, worker: str, image: ClaimedImage) -> None:
+    """Count, before it is compressed, an image that was in the hands of a worker that stopped.
+
+    If this worker stops too, the image stays marked, and those that only waited beside it do not.
+    """
+    with database.write() as tx:
+        tx.execute(
+            sa.update(Image)
+            .where(Image.id == image.id, *_held(Image, worker))
+            .values(stops=Image.stops + 1)
+        )
+
+
+def record(database: Database, worker: str, outcomes: Iterable[Outcome]) -> bool:
+    """Write how claims ended, and the counters with them, in one transaction.
+
+    A claim that another worker has taken over since is left alone. True when that answered the last
+    image of a request.
+    """
+    with database.write() as tx:
+        taken = [outcome for outcome in outcomes if _settle(tx, worker, outcome)]
+        return _count(tx, [(o.image.request_id, o.status, o.columns) for o in taken])
+
+
+def _settle(tx: Connection, worker: str, outcome: Outcome) -> bool:
+    settled = tx.execute(
+        sa.update(Image)
+        .where(Image.id == outcome.image.id, *_held(Image, worker))
+        .where(Image.attempts == outcome.image.attempts)
+        .values(status=outcome.status, claimed_by=None, lease_until=None, **outcome.columns)
+    )
+    return settled.rowcount == 1
+
+
+Answer = tuple[int, Status, dict[str, Any]]  # request, status and columns of one image
+
+
+def _count(tx: Connection, answers: Iterable[Answer]) -> bool:
+    """Add answered images to the counters of their requests, in one order for all workers."""
+    answered = [answer for answer in answers if answer[1] is not Status.PENDING]
+    ended = False
+    for request_id, group in groupby(sorted(answered, key=lambda a: a[0]), key=lambda a: a[0]):
+        of_request = list(group)
+        done = [columns for _, status, columns in of_request if status is Status.COMPLETED]
+        counted = tx.execute(
+            sa.update(Request)
+            .where(Request.id == request_id)
+            .values(
+                completed=Request.completed + len(done),
+                failed=Request.failed + len(of_request) - len(done),
+                bytes_in=Request.bytes_in + sum(columns["input_bytes"] for columns in done),
+                bytes_out=Request.bytes_out + sum(columns["output_bytes"] for columns in done),
+            )
+            .returning(Request.completed + Request.failed, Request.total)
+        ).first()
+        ended = ended or (counted is not None and counted[0] == counted[1])
+    return ended
+
+
+def recover(database: Database, claim_limit: int) -> None:
+    """Take back the claims of workers that stopped; end images that stop every worker."""
+    with database.write() as tx:
+        ended = tx.execute(
+            sa.update(Image)
+            .where(_has_expired(Image), Image.stops >= claim_limit)
+            .values(
+                status=Status.FAILED,
+                completed_at=utc_now(),
+                error_code="stopped_the_worker",
+                error_message=f"This image stopped the worker {claim_limit} times.",
+                **NO_CLAIM,
+            )
+            .returning(Image.request_id)
+        ).all()
+        _count(tx, [(request_id, Status.FAILED, {}) for (request_id,) in ended])
+        marked = sa.case((Image.stops == 0, 1), else_=Image.stops)
+        for table, values in ((Image, {"stops": marked}), (Webhook, {})):
+            tx.execute(
+                sa.update(table)
+                .where(_has_expired(table))
+                .values(status=Status.PENDING, next_attempt_at=utc_now(), **NO_CLAIM, **values)
+            )
+
+
+# --- finishing a request ----------------------------------------------------------------------
+
+
+def claim_finished(database: Database, worker: str, lease_seconds: float) -> FinishedRequest | None:
+    """Take a request whose images are all answered and whose output CSV nobody is writing."""
+    with database.write() as tx:
+        finished = tx.execute(
+            sa.update(Request)
+            .where(Request.id.in_(_first(Request, 1, _is_finished())), _is_finished())
+            .values(claimed_by=worker, lease_until=utc_now(lease_seconds))
+            .returning(Request.id, Request.public_id, Request.url_column)
+        ).first()
+    return None if finished is None else FinishedRequest(*finished)
+
+
+def results(
+    database: Database, worker: str, request: FinishedRequest, lease_seconds: float
+) -> Iterator[sa.Row[*tuple[Any, ...]]]:
+    """The images of a claimed request in the order of the CSV, a page at a time.
+
+    Each page renews the claim, so that a long output CSV isn't taken for an abandoned one.
+    """
+    place = (0, 0)
+    while True:
+        with database.write() as tx:
+            tx.execute(
+                sa.update(Request)
+                .where(Request.id == request.id, Request.claimed_by == worker)
+                .values(lease_until=utc_now(lease_seconds))
+            )
+            page = tx.execute(
+                sa.select(
+                    *(Image.row_number, Image.position, Image.output_name, Image.error_message)
+                )
+                .where(Image.request_id == request.id, is_after(place))
+                .order_by(Image.row_number, Image.position)
+                .limit(CHUNK)
+            ).all()
+        if not page:
+            return
+        yield from page
+        place = (page[-1].row_number, page[-1].position)
+
+
+def is_after(place: tuple[int, int]) -> sa.ColumnElement[bool]:
+    """Images behind a (row, position), written so that the index can start at the row."""
+    row_number, position = place
+    return sa.and_(
+        Image.row_number >= row_number,
+        sa.or_(Image.row_number > row_number, Image.position > position),
+    )
+
+
+def complete(database: Database, worker: str, request: FinishedRequest) -> bool:
+    """Complete a claimed request and record its webhook; False if somebody else did."""
+    with database.write() as tx:
+        completed = tx.execute(
+            sa.update(Request)
+            .where(Request.id == request.id, *_held(Request, worker))
+            .values(status=Status.COMPLETED, completed_at=utc_now(), **NO_CLAIM)
+            .returning(Request.webhook_url)
+        ).first()
+        if completed is not None and completed.webhook_url is not None:
+            _add_webhook(tx, request.id, completed.webhook_url)
+    return completed is not None
+
+
+def _add_webhook(tx: Connection, request_id: int, url: str) -> None:
+    tx.execute(
+        sa.insert(Webhook).values(
+            request_id=request_id,
+            message_id=uuid.uuid4(),
+            url=url,
+            status=Status.PENDING,
+            attempts=0,
+            next_attempt_at=utc_now(),
+        )
+    )
+
+
+# --- webhooks ---------------------------------------------------------------------------------
+
+
+def claim_webhooks(
+    database: Database, worker: str, *, limit: int, lease_seconds: float
+) -> list[ClaimedWebhook]:
+    """Take up to ``limit`` webhooks that are due."""
+    with database.write() as tx:
+        claimed = tx.execute(
+            _claim(Webhook, worker, lease_seconds, limit, _is_due(Webhook))
+            .values(attempts=Webhook.attempts + 1)
+            .returning(*(getattr(Webhook, name) for name in ClaimedWebhook._fields))
+        ).all()
+    return [ClaimedWebhook(*webhook) for webhook in claimed]
+
+
+def record_attempt(
+    database: Database,
+    worker: str,
+    webhook: ClaimedWebhook,
+    *,
+    status_code: int | None,
+    duration_ms: int,
+    error: str | None,
+    retry_seconds: float | None,
+) -> None:
+    """Write one attempt: without an ``error`` it is delivered; without ``retry_seconds``, over."""
+    again = error is not None and retry_seconds is not None
+    ended = Status.DELIVERED if error is None else Status.FAILED
+    with database.write() as tx:
+        settled = tx.execute(
+            sa.update(Webhook)
+            .where(Webhook.id == webhook.id, *_held(Webhook, worker))
+            .where(Webhook.attempts == webhook.attempts)
+            .values(
+                status=Status.PENDING if again else ended,
+                next_attempt_at=utc_now(retry_seconds or 0),
+                **NO_CLAIM,
+            )
+        )
+        if settled.rowcount == 1:
+            tx.execute(
+                sa.insert(WebhookAttempt).values(
+                    webhook_id=webhook.id,
+                    number=webhook.attempts,
+                    attempted_at=utc_now(-duration_ms / 1000),
+                    status_code=status_code,
+                    duration_ms=duration_ms,
+                    error=None if error is None else error[:1000],
+                )
+            )
+
+
+# --- the conditions that the statements share -------------------------------------------------
+
+NO_CLAIM: dict[str, Any] = {"claimed_by": None, "lease_until": None}
+
+
+def _is_due(table: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(is_status(table.status, Status.PENDING), table.next_attempt_at <= utc_now())
+
+
+def _has_expired(table: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(is_status(table.status, Status.PROCESSING), table.lease_until < utc_now())
+
+
+def _held(table: Any, worker: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return is_status(table.status, Status.PROCESSING), table.claimed_by == worker
+
+
+def _is_open() -> sa.ColumnElement[bool]:
+    return sa.not_(is_status(Request.status, Status.COMPLETED))
+
+
+def _is_finished() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        _is_open(),
+        Request.completed + Request.failed == Request.total,
+        sa.or_(Request.lease_until.is_(None), Request.lease_until < utc_now()),
+    )
+
+
+def _first(table: Any, limit: int, *where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+    """The ids of the first rows in line, passing over those that another worker is claiming."""
+    in_line = (
+        (table.next_attempt_at, table.id) if hasattr(table, "next_attempt_at") else (table.id,)
+    )
+    ids = sa.select(table.id).where(*where).order_by(*in_line).limit(limit)
+    return ids.with_hint(table, SKIP_LOCKED, "mssql")
+
+
+def _claim(
+    table: Any, worker: str, lease_seconds: float, limit: int, *where: sa.ColumnElement[bool]
+) -> sa.Update:
+    """Pending → Processing, for the first ``limit`` rows in line that nobody else takes first."""
+    return (
+        sa.update(table)
+        .where(table.id.in_(_first(table, limit, *where)), is_status(table.status, Status.PENDING))
+        .values(status=Status.PROCESSING, claimed_by=worker, lease_until=utc_now(lease_seconds))
+    )
