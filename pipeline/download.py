@@ -1,0 +1,60 @@
+"""URL to bytes, or a failure that knows whether trying again can help."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from outbound import Answer, Client, OutboundError
+
+TRY_AGAIN = {408, 425, 429, *range(500, 600)}
+
+
+class DownloadFailed(Exception):  # noqa: N818 - it is what happened, not a mistake of ours
+    """``code`` is stable, for programs; the text is a sentence, for people.
+
+    ``permanent`` says that trying again cannot help; ``retry_after`` is the pause in seconds that
+    the server asked for, and ``status`` its answer, if there was one.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        permanent: bool,
+        retry_after: float | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.status = status
+
+
+def download(client: Client, url: str, *, seconds: float, max_bytes: int) -> bytes:
+    """The file at ``url``, whatever its type: that is told by its content, later.
+
+    Raises DownloadFailed, also for an empty file and for a 2xx that is not 200: such an answer
+    has no picture, or a part of one.
+    """
+    try:
+        answer = client.get(url, seconds=seconds, max_bytes=max_bytes)
+    except OutboundError as error:
+        raise DownloadFailed(error.code, str(error), permanent=error.permanent) from error
+    if answer.status != HTTPStatus.OK:
+        raise _refused(answer)
+    if not answer.body:
+        raise DownloadFailed("empty_image", "The file is empty.", permanent=True, status=200)
+    return answer.body
+
+
+def _refused(answer: Answer) -> DownloadFailed:
+    phrase = HTTPStatus(answer.status).phrase if answer.status in set(HTTPStatus) else ""
+    return DownloadFailed(
+        f"http_{answer.status}",
+        f"The server answered {answer.status} {phrase}".rstrip() + ".",
+        permanent=answer.status not in TRY_AGAIN,
+        retry_after=answer.retry_after,
+        status=answer.status,
+    )
