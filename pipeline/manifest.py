@@ -1,0 +1,213 @@
+"""An uploaded CSV → its rows, or every problem in it with its row and column.
+
+The format is RFC 4180's, read as kindly as real files need; columns are found by name. Reading
+streams, and reading again gives the same rows.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline import columns as names
+from pipeline import urls
+from pipeline.columns import MAX_COLUMN_NAME
+from pipeline.dialect import BLANKS, Dialect, Record, RecordTooLong, detect, records
+from pipeline.invalid import MAX_PROBLEMS, Fault, InvalidCsv
+from pipeline.urls import MAX_URL, is_longer
+
+__all__ = [
+    "MAX_COLUMN_NAME",
+    "MAX_PROBLEMS",
+    "MAX_PRODUCT_NAME",
+    "MAX_SERIAL_NUMBER",
+    "MAX_URL",
+    "MAX_URLS_OF_A_ROW",
+    "InvalidCsv",
+    "Manifest",
+    "Row",
+    "open_manifest",
+]
+
+# What the tables hold, in UTF-16 code units, as NVARCHAR counts.
+MAX_SERIAL_NUMBER = 400
+MAX_PRODUCT_NAME = 2000
+MAX_URLS_OF_A_ROW = 1000
+SEPARATOR_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+class Row(NamedTuple):  # A frozen dataclass takes four times as long to make.
+    """A product: ``number`` counts the data rows from 1, ``cells`` are as many as the columns.
+
+    ``urls`` are in the order of the columns, then of the cell; ``cells`` are as they came.
+    """
+
+    number: int
+    serial_number: str
+    product_name: str
+    urls: tuple[str, ...]
+    cells: tuple[str, ...]
+
+
+class Manifest:
+    """The rows of a file, made by open_manifest().
+
+    Iterating raises InvalidCsv at the file's end, with up to 100 problems, if there was one; from
+    the first problem on no more rows come. A caller that stores rows must be ready to undo.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        dialect: Dialect,
+        columns: Sequence[str],
+        roles: names.Roles,
+        max_rows: int,
+    ) -> None:
+        self.columns = tuple(columns)
+        self.dialect = dialect
+        self._path = path
+        self._roles = roles
+        self._max_rows = max_rows
+
+    @property
+    def from_excel(self) -> bool:
+        """Whether the file began with a byte order mark or was not UTF-8."""
+        return self.dialect.has_bom or self.dialect.encoding != "utf-8"
+
+    def __iter__(self) -> Iterator[Row]:
+        faults: list[Fault] = []
+        number = images = 0
+        for number, (line, record) in enumerate(self._data(), start=1):
+            if number > self._max_rows:
+                raise _too_many_rows(faults, self._max_rows, line)
+            row, found = self._read(number, line, record)
+            faults += found
+            if len(faults) >= MAX_PROBLEMS:
+                break
+            if row and not faults:
+                images += len(row.urls)
+                yield row
+        if faults := faults or _faults_of_the_whole(number, images):
+            raise InvalidCsv(faults)
+
+    def _data(self) -> Iterator[tuple[int, Record]]:
+        """The records after the header."""
+        return islice(records(self._path, self.dialect), 1, None)
+
+    def _read(self, number: int, line: int, record: Record) -> tuple[Row | None, list[Fault]]:
+        if isinstance(record, csv.Error):
+            return None, [_broken(record, number, line)]
+        cells = record if len(record) == len(self.columns) else self._fitted(record)
+        if cells is None:
+            return None, [Fault("too_many_cells", self._too_many_cells(record), number, line)]
+        row, is_good = self._row(number, cells)
+        return row, [] if is_good else self._faults(row, line)
+
+    def _fitted(self, cells: list[str]) -> list[str] | None:
+        """As many cells as there are columns: rows may be short, and URLs may not be quoted."""
+        width = len(self.columns)
+        extra = [cell for cell in cells[width:] if cell.strip(BLANKS)]
+        kept = cells[:width] + [""] * (width - len(cells))
+        if not extra:
+            return kept
+        if self._roles.urls[-1] != width - 1 or not all(map(urls.begins_as_one, extra)):
+            return None
+        return [*kept[:-1], ",".join([*filter(None, kept[-1:]), *extra])]
+
+    def _too_many_cells(self, cells: list[str]) -> str:
+        return (
+            f"The row has {len(cells)} cells, but the header has {len(self.columns)}. "
+            f"A cell with a {SEPARATOR_NAMES[self.dialect.delimiter]} in it needs quotes around it."
+        )
+
+    def _row(self, number: int, cells: list[str]) -> tuple[Row, bool]:
+        """A row, and whether it is known to be good already, as most are."""
+        roles = self._roles
+        serial = "" if roles.serial is None else cells[roles.serial]
+        name = cells[roles.name]
+        found, is_good = urls.read(cells[roles.urls[0]])
+        for index in roles.urls[1:]:
+            more, more_is_good = urls.read(cells[index])
+            found += more
+            is_good = is_good and more_is_good
+        if not serial or serial.isspace():
+            serial = str(number)
+        row = Row(number, serial, name, tuple(found), tuple(cells))
+        return row, is_good and len(name) + len(serial) < 200 and not self.dialect.has_nul
+
+    def _faults(self, row: Row, line: int) -> list[Fault]:
+        found: list[Fault] = []
+        if is_longer(row.serial_number, MAX_SERIAL_NUMBER):
+            found.append(self._too_long(row, line, self._roles.serial or 0, MAX_SERIAL_NUMBER))
+        if is_longer(row.product_name, MAX_PRODUCT_NAME):
+            found.append(self._too_long(row, line, self._roles.name, MAX_PRODUCT_NAME))
+        if len(row.urls) > MAX_URLS_OF_A_ROW:
+            words = f"{len(row.urls)} URLs are too many; a row may have {MAX_URLS_OF_A_ROW}."
+            found.append(Fault("too_many_urls", words, row.number, line))
+        return [*found, *self._faults_of_urls(row, line), *_nul_bytes(self.columns, row, line)]
+
+    def _too_long(self, row: Row, line: int, index: int, limit: int) -> Fault:
+        words = f"This is longer than {limit} characters."
+        return Fault("too_long", words, row.number, line, self.columns[index])
+
+    def _faults_of_urls(self, row: Row, line: int) -> Iterator[Fault]:
+        for index in self._roles.urls:
+            for url in urls.split(row.cells[index]):
+                if reason := urls.reason_against(url):
+                    code, words = reason
+                    words = f"“{urls.shown(url)}” {words}"
+                    yield Fault(code, words, row.number, line, self.columns[index])
+
+
+def open_manifest(path: Path, *, url_columns: Sequence[str] = (), max_rows: int) -> Manifest:
+    """A file whose header is understood; its rows are not looked at yet.
+
+    ``url_columns`` name the columns with URLs in place of the names known. Raises InvalidCsv if the
+    file is not text, is empty, or lacks a column.
+    """
+    dialect = detect(path)
+    line, record = next(records(path, dialect), (0, []))
+    if isinstance(record, csv.Error):
+        raise InvalidCsv([_broken(record, 0, line)])
+    columns = _without_trailing_blanks(record)
+    if not columns:
+        raise InvalidCsv([Fault("empty_file", "The file is empty: it has no header and no rows.")])
+    wanted = [name for name in url_columns if names.key(name)]
+    return Manifest(path, dialect, columns, names.roles(columns, wanted, line), max_rows)
+
+
+def _without_trailing_blanks(cells: list[str]) -> list[str]:
+    """Excel leaves columns without a name at the end."""
+    named = [index for index, cell in enumerate(cells, start=1) if cell.strip(BLANKS)]
+    return cells[: named[-1]] if named else []
+
+
+def _broken(error: csv.Error, row: int, line: int) -> Fault:
+    if isinstance(error, RecordTooLong):
+        words = "The row is too long; a quote is probably not closed. No row after it was read."
+        return Fault("row_too_long", words, row, line)
+    words = "A quote in this row is not closed, or not doubled within a quoted cell."
+    return Fault("unbalanced_quotes", words, row, line)
+
+
+def _nul_bytes(columns: Sequence[str], row: Row, line: int) -> list[Fault]:
+    return [
+        Fault("nul_byte", "There is a NUL byte in this cell.", row.number, line, column)
+        for column, cell in zip(columns, row.cells, strict=True)
+        if "\0" in cell
+    ]
+
+
+def _too_many_rows(faults: list[Fault], most: int, line: int) -> InvalidCsv:
+    fault = Fault("too_many_rows", f"The CSV has more than {most:,} rows.", most + 1, line)
+    return InvalidCsv([*faults, fault], status=413, code="too_many_rows")
+
+
+def _faults_of_the_whole(rows: int, images: int) -> list[Fault]:
+    if not rows:
+        return [Fault("no_rows", "The file has a header, but no rows.")]
+    return [] if images else [Fault("no_urls", "No row of the file has an image URL.")]

@@ -1,0 +1,109 @@
+"""A manifest and its finished images → the output CSV.
+
+RFC 4180: commas, CRLF, quotes only where needed. The input's columns come first, as they came and
+in their order, then ``Output Image Urls`` and ``Errors``.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import TextIOWrapper
+from itertools import groupby
+from operator import attrgetter
+from typing import BinaryIO
+
+from pipeline.columns import key
+from pipeline.manifest import Manifest, Row
+
+OUTPUT_COLUMN = "Output Image Urls"
+ERRORS_COLUMN = "Errors"
+# OWASP, "CSV Injection": what makes a spreadsheet run a cell, full-width forms among it.
+FORMULA = re.compile("[=+\\-@\t\r\n＝＋－＠]")  # noqa: RUF001
+NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?%?")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one image of a row ended; ``position`` counts the row's URLs from 1.
+
+    ``output_url`` is empty where it failed, ``error`` is empty where it went well.
+    """
+
+    row_number: int
+    position: int
+    output_url: str
+    error: str
+
+
+def write(manifest: Manifest, results: Iterable[Result], file: BinaryIO) -> None:
+    """The output CSV, in UTF-8; ``results`` are in the order of (row_number, position).
+
+    An image without a result has an empty position and no error. Raises ValueError for results that
+    are out of order or belong to no image. The file begins with a byte order mark if the input did,
+    or was not UTF-8: it came from Excel then, which takes UTF-8 for Windows-1252 without one; what
+    came without goes to scripts, which stumble over one.
+    """
+    encoding = "utf-8-sig" if manifest.from_excel else "utf-8"
+    text = TextIOWrapper(file, encoding=encoding, newline="")
+    try:
+        kept = _kept(manifest.columns)
+        rows = csv.writer(text)
+        rows.writerow(_line(manifest.columns, kept, OUTPUT_COLUMN, ERRORS_COLUMN))
+        for row, ended in _matched(manifest, results):
+            rows.writerow(_line(row.cells, kept, _output_urls(row, ended), _errors(ended)))
+        text.flush()
+    finally:
+        text.detach()
+
+
+def _kept(columns: Sequence[str]) -> list[int]:
+    """The columns without those of an earlier run, when our own output comes back as an input.
+
+    A lone column ``Errors`` is the user's own and stays.
+    """
+    ours = {key(OUTPUT_COLUMN)}
+    if any(key(column) in ours for column in columns):
+        ours.add(key(ERRORS_COLUMN))
+    return [index for index, column in enumerate(columns) if key(column) not in ours]
+
+
+def _line(cells: Sequence[str], kept: Sequence[int], *ours: str) -> list[str]:
+    return [defused(cell) for cell in (*(cells[index] for index in kept), *ours)]
+
+
+def _matched(
+    manifest: Manifest, results: Iterable[Result]
+) -> Iterator[tuple[Row, Sequence[Result]]]:
+    """Every row with its results, which may be none."""
+    groups = groupby(results, attrgetter("row_number"))
+    number, group = next(groups, (0, iter(())))
+    for row in manifest:
+        ended: Sequence[Result] = ()
+        if number == row.number:
+            ended = [*group]
+            number, group = next(groups, (0, iter(())))
+        yield row, ended
+    if number:
+        raise ValueError(f"The result of row {number} is out of order, or there is no such row.")
+
+
+def _output_urls(row: Row, ended: Sequence[Result]) -> str:
+    """RFC 4180 knows no lists; a comma between URLs is what the input has, too."""
+    urls = [""] * len(row.urls)
+    for result in ended:
+        if not 0 < result.position <= len(urls):
+            raise ValueError(f"Row {row.number} has no image {result.position}.")
+        urls[result.position - 1] = result.output_url
+    return ",".join(urls)
+
+
+def _errors(ended: Sequence[Result]) -> str:
+    return "; ".join(f"{result.position}: {result.error}" for result in ended if result.error)
+
+
+def defused(cell: str) -> str:
+    """A cell that a spreadsheet shows instead of running it; plain numbers stay numbers."""
+    return f"'{cell}" if FORMULA.match(cell) and not NUMBER.fullmatch(cell) else cell

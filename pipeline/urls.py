@@ -1,0 +1,116 @@
+"""A cell's text → the URLs in it, and what is wrong with a URL. Nothing is looked up or fetched."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from ipaddress import IPv6Address
+from urllib.parse import urlsplit
+
+from pipeline.dialect import BLANKS
+
+MAX_URL = 4000  # UTF-16 code units
+MAX_HOST = 253  # RFC 1035, section 2.3.4, without the last dot
+# Separators and blanks count only where a URL follows: https://cdn/w_300,h_200/1.jpg is one URL.
+# The look-behind lets a run of them be tried once, from its beginning, so that time stays linear.
+BETWEEN = f"[{re.escape(BLANKS)},;|]"
+SCHEME = "[A-Za-z][A-Za-z0-9+.-]*"
+SEPARATOR = re.compile(f"{BETWEEN}(?<!{BETWEEN}{BETWEEN}){BETWEEN}*(?={SCHEME}://)")
+# What all but a few cells of a file look like; anything else is looked at more closely.
+PLAIN_URL = r"https?://[a-z0-9-]{1,62}(?:\.[a-z0-9-]{1,62}){1,3}/[!-+\--:=-{}~]*"
+PLAIN_CELL = re.compile(f"{PLAIN_URL}(?:, ?{PLAIN_URL})*")
+AROUND_URL = BLANKS + ",;|"
+WEB = re.compile(r"(?i:https?)://([^/?#]*)")
+UNUSABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
+HOST = re.compile(r"[A-Za-z0-9._-]+")
+Reason = tuple[str, str]  # a code and a sentence
+
+
+def read(cell: str) -> tuple[list[str], bool]:
+    """The URLs of a cell in their order, and whether they are known to be good already."""
+    if len(cell) <= MAX_URL and PLAIN_CELL.fullmatch(cell):
+        return cell.replace(" ", "").split(","), True
+    found = split(cell)
+    return found, not found
+
+
+def split(cell: str) -> list[str]:
+    """The URLs of a cell in their order, without the blanks and separators around them."""
+    parts = SEPARATOR.split(cell) if cell.count("://") > 1 else [cell]
+    return [url for part in parts if (url := part.strip(AROUND_URL))]
+
+
+def reason_against(url: str) -> Reason | None:
+    """Why a URL can't be fetched, or None."""
+    web = WEB.match(url)
+    if not web:
+        return "not_http", _not_http(url)
+    if UNUSABLE.search(url):
+        return "bad_character", (
+            "has a blank or an invisible character in it; URLs are separated by a comma, "
+            "and a blank within one is written %20."
+        )
+    if is_longer(url, MAX_URL):
+        return "too_long", f"is longer than {MAX_URL} characters."
+    return _reason_against_authority(web[1])
+
+
+def begins_as_one(text: str) -> bool:
+    """Whether a text begins with a scheme and ``//``, as a URL does."""
+    return re.match(f"{SCHEME}://", text.strip(AROUND_URL)) is not None
+
+
+def is_longer(text: str, limit: int) -> bool:
+    """Whether a text has more than ``limit`` UTF-16 code units, as NVARCHAR counts them."""
+    return 2 * len(text) > limit and len(text.encode("utf-16-le", "surrogatepass")) > 2 * limit
+
+
+def shown(url: str) -> str:
+    """A URL for a message: short, on one line, and without a password."""
+    safe = re.sub(r"//[^/?#]*@", "//…@", url)
+    return "".join(c if c.isprintable() else "�" for c in safe[:80]) + "…" * (len(safe) > 80)
+
+
+def _not_http(url: str) -> str:
+    if url.startswith("//"):
+        return "has no scheme; write https: in front of it."
+    scheme = re.match(f"({SCHEME}):", url)
+    if scheme and scheme[1].lower() == "data":
+        return "is the picture itself (data:); give the URL of a picture on a server."
+    if scheme and scheme[1].lower() not in ("http", "https"):
+        return f"begins with {scheme[1][:20]}:, but it must begin with http:// or https://."
+    return "is not a full URL; it must begin with http:// or https:// and a host."
+
+
+@lru_cache(maxsize=4096)  # A file has many URLs, but few hosts.
+def _reason_against_authority(authority: str) -> Reason | None:
+    """RFC 3986, section 3.2: ``[userinfo@]host[:port]``."""
+    if "@" in authority:
+        return "url_has_credentials", "has a user name or a password in it; that is not allowed."
+    try:
+        parts = urlsplit(f"//{authority}")
+        host = parts.hostname or ""
+    except ValueError:
+        return "bad_host", "has a host that can't be read."
+    if not host:
+        return "bad_host", "has no host."
+    if not _is_host(host, bracketed=authority.startswith("[")):
+        return "bad_host", "has a host that can't exist."
+    return None if _has_good_port(authority) else ("bad_port", "needs a port from 1 to 65535.")
+
+
+def _is_host(host: str, *, bracketed: bool) -> bool:
+    try:
+        if bracketed:
+            return bool(IPv6Address(host)) and "%" not in host
+        ascii_host = host.encode("idna").decode("ascii")
+    except ValueError:
+        return False
+    return len(ascii_host.rstrip(".")) <= MAX_HOST and HOST.fullmatch(ascii_host) is not None
+
+
+def _has_good_port(authority: str) -> bool:
+    try:
+        return urlsplit(f"//{authority}").port != 0
+    except ValueError:
+        return False
