@@ -1,0 +1,78 @@
+"""Modes, colour profiles and backgrounds: which pixels stand for what the eye saw."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+from PIL import Image, ImageCms
+
+SRGB = ImageCms.createProfile("sRGB")
+
+# The profile header's "data colour space" (ICC.1:2022, 7.2.6) against Pillow's modes.
+PROFILE_SPACES = {b"RGB ": ("RGB", "RGBA"), b"GRAY": ("L", "LA"), b"CMYK": ("CMYK",)}
+
+
+def presentable(image: Image.Image) -> Image.Image:
+    """The image in L, RGB or RGBA with eight bits a channel, without metadata.
+
+    Always a new image, so that a seek cannot change it.
+    """
+    if image.mode in ("L", "1") and "transparency" not in image.info:
+        return bare(image.convert("L"))
+    if image.mode.startswith("I;16"):
+        return bare(image.convert("I").point(lambda value: value / 256).convert("L"))
+    if image.mode in ("I", "F"):
+        return bare(image.point(lambda value: value / 256).convert("L"))
+    if image.has_transparency_data:
+        return without_needless_alpha(bare(image.convert("RGBA")))
+    return bare(image.convert("RGB"))
+
+
+def bare(image: Image.Image) -> Image.Image:
+    copy = image.copy()
+    copy.info = {}
+    return copy
+
+
+def without_needless_alpha(image: Image.Image) -> Image.Image:
+    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 255:
+        return image.convert("RGB")
+    return image
+
+
+def same_mode(frames: Iterable[Image.Image]) -> tuple[Image.Image, ...]:
+    """All frames in the richest of their modes: encoders of animations want one."""
+    frames = list(frames)
+    modes = {frame.mode for frame in frames}
+    mode = next(mode for mode in ("RGBA", "RGB", "L") if mode in modes)
+    return tuple(frame if frame.mode == mode else frame.convert(mode) for frame in frames)
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Transparent pixels over white, the ground of a shop's page, for a format without alpha."""
+    if image.mode != "RGBA":
+        return image
+    ground = Image.new("RGB", image.size, "white")
+    ground.paste(image, mask=image.getchannel("A"))
+    return ground
+
+
+def belongs(profile: bytes, mode: str) -> bool:
+    """Whether pixels of this mode may carry the profile."""
+    return mode in PROFILE_SPACES.get(profile[16:20], ())
+
+
+def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """The pixels as sRGB, so that the profile can go; unchanged where the profile is broken."""
+    grey = image.mode in ("L", "LA")
+    try:
+        converted = ImageCms.profileToProfile(
+            image,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            SRGB,
+            outputMode="RGB" if image.mode == "CMYK" or grey else image.mode,
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return image
+    return bare(converted) if converted else image

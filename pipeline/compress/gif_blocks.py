@@ -1,0 +1,43 @@
+"""A GIF's blocks without decoding: GIF89a specification, sections 12 to 26."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B
+
+
+def count_frames(content: bytes, most: int) -> int:
+    """How many images the file holds, counted up to ``most``."""
+    frames = 0
+    for kind, _, _ in blocks(content):
+        frames += kind == IMAGE
+        if frames == most:
+            break
+    return max(frames, 1)
+
+
+def blocks(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """(kind, start, end) of each image and extension; ends quietly where the file does."""
+    at = 13 + _table_size(content[10])
+    while at < len(content) and content[at] in (IMAGE, EXTENSION):
+        end = _end(content, at)
+        yield content[at], at, min(end, len(content))
+        at = end
+
+
+def _end(content: bytes, at: int) -> int:
+    if content[at] == EXTENSION:
+        return _after_sub_blocks(content, at + 2)
+    flags = content[at + 9] if at + 9 < len(content) else 0
+    return _after_sub_blocks(content, at + 10 + _table_size(flags) + 1)
+
+
+def _after_sub_blocks(content: bytes, at: int) -> int:
+    while at < len(content) and content[at]:
+        at += content[at] + 1
+    return at + 1
+
+
+def _table_size(flags: int) -> int:
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
