@@ -128,9 +128,10 @@ class Outcome:
         return cls(image, Status.PENDING, {"next_attempt_at": utc_now(seconds), **error})
 
     @classmethod
-    def given_back(cls, image: ClaimedImage) -> Outcome:
-        """Not tried after all: the worker is stopping."""
-        return cls(image, Status.PENDING, {"attempts": image.attempts - 1, "stops": image.stops})
+    def given_back(cls, image: ClaimedImage, seconds: float = 0) -> Outcome:
+        """Not answered, through no fault of the image: it is due again in ``seconds``."""
+        as_before = {"attempts": image.attempts - 1, "stops": image.stops}
+        return cls(image, Status.PENDING, {"next_attempt_at": utc_now(seconds), **as_before})
 
 
 # --- taking a request in ----------------------------------------------------------------------
@@ -350,12 +351,12 @@ def recover(database: Database, claim_limit: int) -> None:
             .returning(Image.request_id)
         ).all()
         _count(tx, [(request_id, Status.FAILED, {}) for (request_id,) in ended])
-        marked = sa.case((Image.stops == 0, 1), else_=Image.stops)
-        for table, values in ((Image, {"stops": marked}), (Webhook, {})):
+        marked = {"stops": sa.case((Image.stops == 0, 1), else_=Image.stops)}
+        for table, values in ((Image, marked), (Webhook, {})):
             tx.execute(
                 sa.update(table)
                 .where(_has_expired(table))
-                .values(status=Status.PENDING, next_attempt_at=utc_now(), **NO_CLAIM, **values)
+                .values(status=Status.PENDING, attempts=table.attempts - 1, **NO_CLAIM, **values)
             )
 
 
@@ -412,8 +413,13 @@ def is_after(place: tuple[int, int]) -> sa.ColumnElement[bool]:
     )
 
 
-def complete(database: Database, worker: str, request: FinishedRequest) -> bool:
-    """Complete a claimed request and record its webhook; False if somebody else did."""
+def complete(
+    database: Database, worker: str, request: FinishedRequest, webhook_seconds: float
+) -> bool:
+    """Complete a claimed request and record its webhook, due in ``webhook_seconds``.
+
+    False if the claim was lost: somebody else completes it.
+    """
     with database.write() as tx:
         completed = tx.execute(
             sa.update(Request)
@@ -422,11 +428,11 @@ def complete(database: Database, worker: str, request: FinishedRequest) -> bool:
             .returning(Request.webhook_url)
         ).first()
         if completed is not None and completed.webhook_url is not None:
-            _add_webhook(tx, request.id, completed.webhook_url)
+            _add_webhook(tx, request.id, completed.webhook_url, webhook_seconds)
     return completed is not None
 
 
-def _add_webhook(tx: Connection, request_id: int, url: str) -> None:
+def _add_webhook(tx: Connection, request_id: int, url: str, seconds: float) -> None:
     tx.execute(
         sa.insert(Webhook).values(
             request_id=request_id,
@@ -434,7 +440,7 @@ def _add_webhook(tx: Connection, request_id: int, url: str) -> None:
             url=url,
             status=Status.PENDING,
             attempts=0,
-            next_attempt_at=utc_now(),
+            next_attempt_at=utc_now(seconds),
         )
     )
 

@@ -8,8 +8,15 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError as DatabaseError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 import tables
+
+__all__ = ["UNAVAILABLE", "Database", "DatabaseError"]
+
+UNAVAILABLE = (OperationalError, InterfaceError, PoolExhausted)  # it may answer a little later
 
 BUSY_SECONDS = 30  # how long a SQLite writer waits for another before it gives up
 LOGIN_SECONDS = 5  # the ODBC driver's own default, 15, is a long time for a user to wait

@@ -23,6 +23,14 @@ def find_request(database: Database, public_id: uuid.UUID) -> Found | None:
         ).first()
 
 
+def get_request(database: Database, request_id: int) -> Found:
+    """The columns of a request that is known to exist."""
+    with database.read() as tx:
+        return tx.execute(
+            sa.select(*Request.__table__.columns).where(Request.id == request_id)
+        ).one()
+
+
 def find_images(
     database: Database, request_id: int, *, after: tuple[int, int], limit: int
 ) -> Sequence[Found]:
@@ -65,3 +73,15 @@ def check(database: Database) -> None:
     """Raises SQLAlchemyError where the database or its tables don't answer."""
     with database.read() as tx:
         tx.execute(sa.select(Request.id).limit(1))
+
+
+def progress(request: Found) -> dict[str, int | float]:
+    """How far a request is, from its counters; ``percent`` is of answered images, 0 to 100."""
+    answered = request.completed + request.failed
+    return {
+        "total": request.total,
+        "completed": request.completed,
+        "failed": request.failed,
+        "pending": request.total - answered,
+        "percent": round(100 * answered / request.total, 1) if request.total else 100.0,
+    }

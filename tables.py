@@ -211,8 +211,8 @@ class Host(Base):
 class Image(Base):
     """One URL of a product; the position is its place in the row, the first is 1.
 
-    ``stops`` counts what its claims cost: 1 when a claim ran out, and one more each time that it is
-    compressed after that, until it is answered.
+    ``attempts`` counts the claims that were answered and the one under way. ``stops`` is 1 once a
+    claim ran out, and one more each time that the image is compressed after that.
     """
 
     __tablename__ = "images"

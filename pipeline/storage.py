@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 from uuid import UUID
 
 OUTPUT_CSV = "output.csv"
@@ -43,7 +43,7 @@ class Storage:
         """Where the images and the output CSV of a request are."""
         return self.processed_dir / str(public_id)
 
-    def keep_upload(self, public_id: UUID, source: BinaryIO) -> Path:
+    def keep_upload(self, public_id: UUID, source: IO[bytes]) -> Path:
         """Copy an upload to its place; raises whatever reading ``source`` raises."""
         self.upload_dir.mkdir(parents=True, exist_ok=True)
         path = self.upload_path(public_id)

@@ -1,0 +1,107 @@
+"""Rows of the database as the JSON of ``GET /status/<request_id>``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import reads
+from pipeline.storage import OUTPUT_CSV, image_url
+from reads import Found
+from tables import Status
+
+
+def status(
+    base: str,
+    request: Found,
+    images: Sequence[Found],
+    webhook: dict[str, Any] | None,
+    next_url: str | None,
+) -> dict[str, Any]:
+    """The whole answer; ``base`` is the public URL of the service."""
+    is_completed = request.status is Status.COMPLETED
+    return {
+        "request_id": str(request.public_id),
+        "status": request.status,
+        "progress": reads.progress(request),
+        "bytes_in": request.bytes_in,
+        "bytes_out": request.bytes_out,
+        "saved_percent": _saved_percent(request.bytes_in, request.bytes_out),
+        "file_name": request.file_name,
+        "options": {
+            name: getattr(request, name)
+            for name in ("reduce_by", "format", "max_width", "max_height")
+        },
+        "created_at": _time(request.created_at),
+        "completed_at": _time(request.completed_at),
+        "output_csv_url": image_url(base, request.public_id, OUTPUT_CSV) if is_completed else None,
+        "webhook": webhook,
+        "images": [image_of(base, request, image) for image in images],
+        "next": next_url,
+    }
+
+
+def image_of(base: str, request: Found, image: Found) -> dict[str, Any]:
+    """One entry of ``images``."""
+    name = image.output_name
+    return {
+        "row": image.row_number,
+        "position": image.position,
+        "serial_number": image.serial_number,
+        "product_name": image.product_name,
+        "input_url": image.input_url,
+        "output_url": image_url(base, request.public_id, name) if name else None,
+        "status": image.status,
+        "attempts": image.attempts,
+        "error": _error(image.error_code, image.error_message),
+        "input_bytes": image.input_bytes,
+        "output_bytes": image.output_bytes,
+        "ratio": _ratio(image.input_bytes, image.output_bytes),
+        **{
+            column: getattr(image, column)
+            for column in ("width", "height", "format", "method", "quality", "scale", "encodes")
+        },
+        "target_met": image.target_met,
+    }
+
+
+def webhook_of(request: Found, webhook: Found | None, attempts: Sequence[Found]) -> dict[str, Any]:
+    """How the notification goes; before the request is completed it is only promised."""
+    return {
+        "url": request.webhook_url,
+        "status": Status.PENDING if webhook is None else webhook.status,
+        "next_attempt_at": (
+            _time(webhook.next_attempt_at)
+            if webhook is not None and webhook.status is Status.PENDING
+            else None
+        ),
+        "attempts": [
+            {
+                "at": _time(attempt.attempted_at),
+                "status_code": attempt.status_code,
+                "duration_ms": attempt.duration_ms,
+                "error": attempt.error,
+            }
+            for attempt in attempts
+        ],
+    }
+
+
+def _error(code: str | None, message: str | None) -> dict[str, str | None] | None:
+    return None if code is None else {"code": code, "message": message}
+
+
+def _ratio(bytes_in: int | None, bytes_out: int | None) -> float | None:
+    return round(bytes_out / bytes_in, 4) if bytes_in and bytes_out is not None else None
+
+
+def _saved_percent(bytes_in: int, bytes_out: int) -> float | None:
+    return round(100 * (1 - bytes_out / bytes_in), 1) if bytes_in else None
+
+
+def _time(moment: datetime | None) -> str | None:
+    """RFC 3339 with milliseconds."""
+    if moment is None:
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,312 @@
+"""HTTP only: the routes, and the server that serves them.
+
+python app.py
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import uuid
+from dataclasses import dataclass
+from pathlib import PureWindowsPath
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    jsonify,
+    render_template,
+    request,
+    send_from_directory,
+)
+from gunicorn.app.base import BaseApplication
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
+
+import answers
+import database
+import fields
+import problems
+import reads
+import settings
+import worker
+from engine import UNAVAILABLE, Database
+from pipeline.finish import url_columns
+from pipeline.manifest import open_manifest
+from pipeline.storage import OUTPUT_CSV, Storage
+from problems import Problem
+from settings import Settings
+from tables import Status
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+FILE_FIELDS = ("file", "csv", "csv_file", "csvFile")
+CSV_TYPES = ("text/csv", "application/csv")
+PAGE, LARGEST_PAGE = 100, 1000  # images of one answer
+POLL_SECONDS = "2"
+IMAGE_TYPES = {
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "gif": "image/gif",
+    "tif": "image/tiff",
+    "bmp": "image/bmp",
+    "ico": "image/x-icon",
+}
+IMAGE_NAME = re.compile(rf"\d+-\d+\.({'|'.join(IMAGE_TYPES)})", re.ASCII)
+
+routes = Blueprint("routes", __name__)
+ringing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the routes work with."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+
+
+def create_app(chosen: Settings | None = None) -> Flask:
+    """The WSGI application; its settings are the environment's, unless given."""
+    chosen = chosen or settings.load()
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = chosen.max_upload_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    db = Database(chosen.database_url)
+    db.prepare()
+    app.extensions["service"] = Service(
+        chosen, db, Storage(chosen.upload_dir, chosen.processed_dir)
+    )
+    problems.register(app)
+    app.register_error_handler(RequestEntityTooLarge, _too_large)
+    for error in UNAVAILABLE:
+        app.register_error_handler(error, _database_away)
+    app.register_blueprint(routes)
+    return app
+
+
+def service() -> Service:
+    found: Service = current_app.extensions["service"]
+    return found
+
+
+def _too_large(_: RequestEntityTooLarge) -> Response:
+    most = service().settings.max_upload_bytes
+    return Problem(
+        413, "upload_too_large", f"The upload is larger than {most} bytes, the most that is taken."
+    ).response()
+
+
+def _database_away(error: Exception) -> Response:
+    current_app.logger.warning("the database is away: %s", error)
+    return Problem(
+        503,
+        "database_unavailable",
+        "The database does not answer just now. Please try again.",
+        headers={"Retry-After": "5"},
+    ).response()
+
+
+# --- taking a CSV in --------------------------------------------------------------------------
+
+
+@routes.post("/upload")
+def upload() -> tuple[Response, int, dict[str, str]]:
+    my = service()
+    file_name, content = _uploaded_csv()
+    new = fields.new_request(file_name, request.values)
+    path = my.storage.keep_upload(new.public_id, content)
+    try:
+        manifest = open_manifest(
+            path, url_columns=url_columns(new.url_column), max_rows=my.settings.max_rows
+        )
+        stored = database.store_request(my.database, new, manifest)
+    except BaseException:
+        my.storage.drop_upload(new.public_id)
+        raise
+    _ring(stored.images)
+    status_url = f"/status/{new.public_id}"
+    answer = {
+        "request_id": str(new.public_id),
+        "status": Status.PENDING,
+        "status_url": my.settings.public_base_url + status_url,
+        "rows": stored.rows,
+        "images": stored.images,
+    }
+    return jsonify(answer), 202, {"Location": status_url}
+
+
+def _uploaded_csv() -> tuple[str, IO[bytes]]:
+    """The name and the content of the uploaded file, however it was sent."""
+    if request.mimetype in CSV_TYPES:
+        return "upload.csv", request.stream
+    if request.mimetype != "multipart/form-data":
+        raise Problem(
+            415,
+            "unsupported_media_type",
+            "Send the CSV as the field `file` of a multipart form (curl -F file=@products.csv), "
+            "or as the whole body with the type text/csv.",
+        )
+    for name in FILE_FIELDS:
+        if (file := request.files.get(name)) is not None and file.filename:
+            base_name = PureWindowsPath(file.filename).name
+            return "".join(filter(str.isprintable, base_name))[:200], file.stream
+    raise Problem(
+        400,
+        "missing_file",
+        f"There is no file in the form: the field is {' or '.join(FILE_FIELDS)}.",
+    )
+
+
+def _ring(times: int) -> None:
+    """Beside the answer: a Redis that accepts and says nothing would hold it up for seconds."""
+    if ringing.acquire(blocking=False):
+        threading.Thread(target=_ring_and_release, args=(times,), daemon=True).start()
+
+
+def _ring_and_release(times: int) -> None:
+    try:
+        worker.ring(times)
+    finally:
+        ringing.release()
+
+
+# --- watching a request -----------------------------------------------------------------------
+
+
+@routes.get("/status/<request_id>")
+def status(request_id: str) -> Response:
+    my = service()
+    found = _find(request_id)
+    limit, after = _limit(), _after()
+    page = reads.find_images(my.database, found.id, after=after, limit=limit)
+    base = my.settings.public_base_url
+    next_url = None
+    if len(page) == limit:
+        behind = {"limit": limit, "after": f"{page[-1].row_number}-{page[-1].position}"}
+        next_url = f"{base}/status/{found.public_id}?{urlencode(behind)}"
+    answer = jsonify(answers.status(base, found, page, _webhook(found), next_url))
+    if found.status is not Status.COMPLETED:
+        answer.headers["Retry-After"] = POLL_SECONDS
+    answer.headers["Cache-Control"] = "no-cache"
+    answer.add_etag()
+    answer.make_conditional(request)
+    return answer
+
+
+def _find(request_id: str) -> reads.Found:
+    public_id = _uuid(request_id)
+    found = reads.find_request(service().database, public_id)
+    if found is None:
+        raise Problem(404, "request_not_found", f"There is no request {public_id}.")
+    return found
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise Problem(
+            400, "invalid_request_id", "A request id is a UUID, as POST /upload answers it."
+        ) from None
+
+
+def _limit() -> int:
+    text = request.args.get("limit", str(PAGE))
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:5]) <= LARGEST_PAGE):
+        raise Problem(400, "invalid_limit", f"limit is a whole number from 1 to {LARGEST_PAGE}.")
+    return int(text)
+
+
+def _after() -> tuple[int, int]:
+    parts = re.fullmatch(r"(\d{1,9})-(\d{1,9})", request.args.get("after", "0-0"), re.ASCII)
+    if parts is None:
+        raise Problem(400, "invalid_after", "after is what the link `next` gave, as in 100-1.")
+    return int(parts[1]), int(parts[2])
+
+
+def _webhook(found: reads.Found) -> dict[str, Any] | None:
+    if found.webhook_url is None:
+        return None
+    webhook = reads.find_webhook(service().database, found.id)
+    attempts = reads.find_attempts(service().database, webhook.id) if webhook else []
+    return answers.webhook_of(found, webhook, attempts)
+
+
+# --- files, health and the page ---------------------------------------------------------------
+
+
+@routes.get("/processed_images/<request_id>/<name>")
+def processed_image(request_id: str, name: str) -> Response:
+    folder = service().storage.folder(_uuid(request_id))
+    image = IMAGE_NAME.fullmatch(name)
+    if image is None and name != OUTPUT_CSV:
+        raise Problem(404, "file_not_found", "There is no such file.")
+    kind = IMAGE_TYPES[image[1]] if image else "text/csv; charset=utf-8"
+    try:
+        answer = send_from_directory(folder, name, mimetype=kind, as_attachment=image is None)
+    except NotFound:
+        raise Problem(404, "file_not_found", "There is no such file, or not yet.") from None
+    # An image never changes; the output CSV is written anew when its images are tried again.
+    age = "public, max-age=31536000, immutable" if image else "no-cache"
+    answer.headers["Cache-Control"] = age
+    return answer
+
+
+@routes.get("/healthz")
+def healthz() -> Response:
+    """Whether this process answers."""
+    return jsonify(status="ok")
+
+
+@routes.get("/readyz")
+def readyz() -> Response:
+    """Whether uploads can be taken: that needs the database; Redis only makes them start sooner."""
+    reads.check(service().database)
+    redis = "ok" if worker.redis_answers() else "away: work starts at the next sweep"
+    return jsonify(status="ok", database="ok", redis=redis)
+
+
+@routes.get("/")
+def page() -> str:
+    return render_template("index.html")
+
+
+@routes.after_app_request
+def _harden(answer: Response) -> Response:
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Content-Security-Policy"] = "default-src 'self'; frame-ancestors 'none'"
+    return answer
+
+
+# --- the server -------------------------------------------------------------------------------
+
+
+class Server(BaseApplication):
+    """gunicorn with this application; each of its processes makes its own."""
+
+    def load_config(self) -> None:
+        chosen = settings.load()
+        options = {
+            "bind": f"{chosen.host}:{chosen.port}",
+            "workers": 2,
+            "worker_class": "gthread",
+            "threads": 8,
+            "control_socket_disable": True,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> WSGIApplication:
+        return create_app()
+
+
+if __name__ == "__main__":
+    Server().run()

@@ -1,0 +1,66 @@
+"""The fields of an upload, checked: each wrong one is a 422 that names it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from database import NewRequest
+from pipeline import urls
+from problems import Problem
+
+FORMATS = ("keep", "jpeg", "png", "webp", "avif")
+LARGEST_SIDE = 100_000  # pixels
+MAX_WEBHOOK_URL = 2000  # the column's length
+MAX_COLUMNS = 1000
+
+
+def new_request(file_name: str, form: Mapping[str, str]) -> NewRequest:
+    """A request of this moment with the options of a form; fields left empty take the default."""
+    given = {name: value.strip() for name, value in form.items() if value.strip()}
+    return NewRequest(
+        public_id=uuid.uuid4(),
+        file_name=file_name,
+        url_column=_url_column(given.get("url_column")),
+        webhook_url=_webhook_url(given.get("webhook_url") or given.get("webhookUrl")),
+        reduce_by=_integer(given, "reduce_by", 1, 95) or 50,
+        format=_format(given.get("format", "keep")),
+        max_width=_integer(given, "max_width", 1, LARGEST_SIDE),
+        max_height=_integer(given, "max_height", 1, LARGEST_SIDE),
+    )
+
+
+def _wrong(field: str, reason: str) -> Problem:
+    return Problem(422, f"invalid_{field}", f"The field {field} {reason}", field=field)
+
+
+def _url_column(text: str | None) -> str | None:
+    if text is not None and len(text) > MAX_COLUMNS:
+        raise _wrong("url_column", f"is longer than {MAX_COLUMNS} characters.")
+    return text
+
+
+def _webhook_url(url: str | None) -> str | None:
+    """Only its form: the address behind it is judged when it is connected to, each time."""
+    if url is None:
+        return None
+    if reason := urls.reason_against(url):
+        raise _wrong("webhook_url", reason[1])
+    if urls.is_longer(url, MAX_WEBHOOK_URL):
+        raise _wrong("webhook_url", f"is longer than {MAX_WEBHOOK_URL} characters.")
+    return url
+
+
+def _format(name: str) -> str:
+    if name.lower() not in FORMATS:
+        raise _wrong("format", f"is none of {', '.join(FORMATS)}.")
+    return name.lower()
+
+
+def _integer(form: Mapping[str, str], field: str, least: int, most: int) -> int | None:
+    text = form.get(field)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and least <= int(text[:12]) <= most):
+        raise _wrong(field, f"must be a whole number from {least} to {most}.")
+    return int(text)

@@ -1,0 +1,168 @@
+"""Writes down what a worker did, beside its work: files first, then rows, a batch at a time.
+
+One thread per turn saves the compressed images, records outcomes at most FLUSH_SECONDS late, and
+renews the leases of everything that is claimed and not yet recorded.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+import database
+from database import ClaimedImage, Outcome
+from engine import Database, DatabaseError
+from pipeline.storage import Storage
+
+logger = logging.getLogger(__name__)
+
+BATCH = 8  # outcomes of one transaction; a trial found no gain in more
+FLUSH_SECONDS = 1.0
+PATIENCE_SECONDS = 1.0  # between two tries to reach a database that is away
+FULL_DISK_SECONDS = 30.0  # after which an image that could not be saved is made anew
+STUCK_SECONDS = 300.0  # in one picture; the longest honest one seen took a tenth of it
+
+
+class Ledger:
+    """Use as a context manager: leaving it records everything posted and gives back the rest."""
+
+    def __init__(
+        self, db: Database, storage: Storage, *, worker: str, lease_seconds: float
+    ) -> None:
+        self._database, self._storage = db, storage
+        self._worker, self._lease_seconds = worker, lease_seconds
+        self._held: dict[int, ClaimedImage] = {}
+        self._posted: list[tuple[Outcome, bytes | None]] = []
+        self._changed = threading.Condition()
+        self._closing = False
+        self._ended = threading.Event()
+        self._renewed_at = time.monotonic()
+        self._compressing_since: float | None = None
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._changed:
+            answered = {outcome.image.id for outcome, _ in self._posted}
+            rest = [image for key, image in self._held.items() if key not in answered]
+            self._posted += [(Outcome.given_back(image), None) for image in rest]
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def hold(self, images: list[ClaimedImage]) -> None:
+        """Keep these claims alive until their outcomes are recorded."""
+        with self._changed:
+            self._held |= {image.id: image for image in images}
+
+    def post(self, outcome: Outcome, content: bytes | None = None) -> None:
+        """Have an outcome recorded; ``content`` is saved under its ``output_name`` before."""
+        with self._changed:
+            self._posted.append((outcome, content))
+            self._changed.notify()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Around the compression of one picture: if it never ends, the process does.
+
+        Its claims run out then, like those of any worker that stopped.
+        """
+        self._compressing_since = time.monotonic()
+        yield
+        self._compressing_since = None
+
+    def take_ended(self) -> bool:
+        """Whether the last image of some request was recorded since this was last asked."""
+        ended = self._ended.is_set()
+        self._ended.clear()
+        return ended
+
+    def _run(self) -> None:
+        while self._step():
+            pass
+
+    def _step(self) -> bool:
+        batch = self._next_batch()
+        self._write(batch)
+        if time.monotonic() - self._renewed_at > self._lease_seconds / 3:
+            self._renew()
+        self._end_if_stuck()
+        with self._changed:
+            return bool(self._posted) or not self._closing
+
+    def _next_batch(self) -> list[tuple[Outcome, bytes | None]]:
+        """What was posted, as soon as it fills a batch or its first outcome has waited enough."""
+        with self._changed:
+            self._changed.wait_for(self._is_full, FLUSH_SECONDS)
+            batch, self._posted = self._posted[:BATCH], self._posted[BATCH:]
+        return batch
+
+    def _is_full(self) -> bool:
+        return self._closing or len(self._posted) >= BATCH
+
+    def _write(self, batch: list[tuple[Outcome, bytes | None]]) -> None:
+        if not batch:
+            return
+        outcomes = self._save(batch)
+        gives_up_at = time.monotonic() + self._lease_seconds
+        while not self._record(outcomes) and time.monotonic() < gives_up_at:
+            time.sleep(PATIENCE_SECONDS)
+        with self._changed:
+            for outcome in outcomes:
+                self._held.pop(outcome.image.id, None)
+
+    def _save(self, batch: list[tuple[Outcome, bytes | None]]) -> list[Outcome]:
+        files = [
+            (outcome.image.public_id, outcome.columns["output_name"], content)
+            for outcome, content in batch
+            if content is not None
+        ]
+        try:
+            self._storage.save_images(files)
+        except OSError:
+            logger.exception("images could not be saved")
+            return [
+                outcome if content is None else Outcome.given_back(outcome.image, FULL_DISK_SECONDS)
+                for outcome, content in batch
+            ]
+        return [outcome for outcome, _ in batch]
+
+    def _record(self, outcomes: list[Outcome]) -> bool:
+        """Whether it was recorded; what never is comes back when its lease runs out."""
+        try:
+            if database.record(self._database, self._worker, outcomes):
+                self._ended.set()
+        except DatabaseError:
+            logger.exception("outcomes could not be recorded yet", extra={"count": len(outcomes)})
+            return False
+        return True
+
+    def _renew(self) -> None:
+        with self._changed:
+            ids = list(self._held)
+        try:
+            database.renew(self._database, self._worker, ids, self._lease_seconds)
+        except DatabaseError:
+            logger.exception("leases could not be renewed", extra={"count": len(ids)})
+        else:
+            self._renewed_at = time.monotonic()
+
+    def _end_if_stuck(self) -> None:
+        since = self._compressing_since
+        if since is not None and time.monotonic() - since > STUCK_SECONDS:
+            logger.critical("one picture took too long: the worker process ends itself")
+            os._exit(os.EX_SOFTWARE)

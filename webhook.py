@@ -1,0 +1,165 @@
+"""Build, sign and deliver one notification, by the Standard Webhooks rules.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import standardwebhooks
+
+import database
+import reads
+from database import ClaimedWebhook
+from engine import Database
+from outbound import Client, OutboundError
+from pipeline.storage import OUTPUT_CSV, image_url
+from settings import Settings
+
+logger = logging.getLogger(__name__)
+
+ATTEMPT_SECONDS = 15  # the rules recommend 15 to 30
+MAX_IMAGES = 100  # in a body: the rules recommend less than 20 kB
+CONCURRENCY = 4
+JITTER = 0.1  # of a wait, more or less, so that notifications of one moment spread
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How one try went; without an ``error`` it was delivered."""
+
+    status_code: int | None
+    error: str | None
+    is_final: bool = False
+    retry_after: float | None = None
+
+
+def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]:
+    """The body of ``request.completed``, as DESIGN and README show it."""
+    request = reads.get_request(db, request_id)
+    base, public_id = settings.public_base_url, request.public_id
+    body = {
+        "type": "request.completed",
+        "request_id": str(public_id),
+        "status": request.status,
+        "progress": reads.progress(request),
+        "bytes_in": request.bytes_in,
+        "bytes_out": request.bytes_out,
+        "output_csv_url": image_url(base, public_id, OUTPUT_CSV),
+        "status_url": f"{base}/status/{public_id}",
+    }
+    if request.total > MAX_IMAGES:
+        return body | {"output_images": [], "output_images_truncated": True}
+    images = reads.find_images(db, request_id, after=(0, 0), limit=MAX_IMAGES)
+    return body | {
+        "output_images": [
+            {
+                "row": image.row_number,
+                "input_url": image.input_url,
+                "output_url": image.output_name and image_url(base, public_id, image.output_name),
+            }
+            for image in images
+        ]
+    }
+
+
+def signed_headers(secret: str, message_id: str, body: bytes) -> Mapping[str, str]:
+    """The headers of one attempt; without a secret nothing is signed."""
+    now = datetime.now(UTC)
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+    }
+    if secret:
+        signer = standardwebhooks.Webhook(secret)
+        headers["webhook-signature"] = signer.sign(message_id, now, body.decode())
+    return headers
+
+
+def attempt(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> Attempt:
+    """Send once. 2xx delivers, 410 ends it, a redirect is not followed and is a failure."""
+    try:
+        answer = client.post(url, body, headers, seconds=ATTEMPT_SECONDS)
+    except OutboundError as error:
+        return Attempt(None, str(error), error.permanent, error.retry_after)
+    if 200 <= answer.status < 300:
+        return Attempt(answer.status, None)
+    refused = f"The receiver answered {answer.status}."
+    return Attempt(answer.status, refused, answer.status == 410, answer.retry_after)
+
+
+def retry_seconds(made: Attempt, attempts: int, schedule: tuple[float, ...]) -> float | None:
+    """How long to wait after the ``attempts``-th attempt failed, or None when it was the last."""
+    if made.is_final or attempts >= len(schedule):
+        return None
+    jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    return max(schedule[attempts] * jitter, made.retry_after or 0)
+
+
+class Deliveries:
+    """Delivers what is due in threads of its own, so that no receiver holds up a picture.
+
+    Use as a context manager: leaving it waits for the attempts that are under way.
+    """
+
+    def __init__(self, db: Database, client: Client, settings: Settings, worker: str) -> None:
+        self._database, self._client = db, client
+        self._settings, self._worker = settings, worker
+        self._threads = ThreadPoolExecutor(CONCURRENCY, "webhook")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._threads.shutdown()
+
+    def start_due(self) -> None:
+        """Claim the webhooks that are due and start to deliver them."""
+        due = database.claim_webhooks(
+            self._database,
+            self._worker,
+            limit=CONCURRENCY,
+            lease_seconds=self._settings.lease_seconds + 2 * ATTEMPT_SECONDS,
+        )
+        for webhook in due:
+            self._threads.submit(self._deliver, webhook)
+
+    def _deliver(self, webhook: ClaimedWebhook) -> None:
+        try:
+            self._attempt_and_record(webhook)
+        except Exception:  # a thread has nobody to raise to; the claim runs out and is taken again
+            logger.exception("webhook broke down", extra={"webhook_id": webhook.id})
+
+    def _attempt_and_record(self, webhook: ClaimedWebhook) -> None:
+        body = json.dumps(payload(self._database, self._settings, webhook.request_id)).encode()
+        headers = signed_headers(
+            self._settings.webhook_secret, f"msg_{webhook.message_id.hex}", body
+        )
+        started = time.monotonic()
+        made = attempt(self._client, webhook.url, body, headers)
+        database.record_attempt(
+            self._database,
+            self._worker,
+            webhook,
+            status_code=made.status_code,
+            duration_ms=round((time.monotonic() - started) * 1000),
+            error=made.error,
+            retry_seconds=retry_seconds(made, webhook.attempts, self._settings.webhook_schedule),
+        )
+        logger.info("webhook attempted", extra={"webhook_id": webhook.id, "error": made.error})

@@ -1,0 +1,161 @@
+"""The Celery app and its one task: the order of the steps, and nothing else.
+
+    celery -A worker worker --loglevel=info
+
+The database is the queue and a message only a ring of the doorbell: it says that there may be work,
+and whichever process hears it takes a turn. So it does no harm if one is lost or comes twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutting_down
+from celery.worker import state
+from kombu.exceptions import OperationalError
+
+import database
+import settings
+from engine import Database
+from outbound import Client
+from pipeline.finish import finish_requests
+from pipeline.storage import Storage
+from pipeline.turn import Workshop
+from settings import Settings
+from webhook import Deliveries
+
+logger = logging.getLogger(__name__)
+
+TURN_SECONDS = 300  # then the process rings again; a stopping worker ends its turn at once
+HANDFUL = 8  # rings at a time, at most
+
+QUICK = {"socket_timeout": 1, "socket_connect_timeout": 1}
+
+celery = Celery("image_service", broker=settings.load().redis_url)
+celery.conf.update(
+    task_ignore_result=True,
+    worker_prefetch_multiplier=1,
+    task_time_limit=2 * TURN_SECONDS + 60,  # only a process that no longer works gets there
+    worker_max_tasks_per_child=1_000,  # against leaks in image libraries
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
+    task_publish_retry_policy={
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.2,
+        "interval_max": 0.2,
+    },
+)
+for chatty in ("celery.worker.strategy", "celery.app.trace"):  # a line for every ring
+    logging.getLogger(chatty).setLevel(logging.WARNING)
+
+stopping = mmap.mmap(-1, 1)  # one byte that the parent shares with the processes it forks
+
+
+@dataclass(frozen=True)
+class Process:
+    """What one worker process works with, made at its first turn and so after the fork."""
+
+    worker: str
+    settings: Settings
+    database: Database
+    client: Client
+    storage: Storage
+    workshop: Workshop
+
+
+@cache
+def process() -> Process:
+    """The one of this process."""
+    chosen = settings.load()
+    worker = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
+    db = Database(chosen.database_url)
+    db.prepare()
+    client = Client(
+        allowed_ports=chosen.allowed_ports,
+        allowed_private_hosts=chosen.allowed_private_hosts,
+        connections=chosen.download_concurrency,
+    )
+    storage = Storage(chosen.upload_dir, chosen.processed_dir)
+    workshop = Workshop(
+        db, client, storage, chosen, worker=worker, is_stopping=lambda: stopping[0] != 0
+    )
+    return Process(worker, chosen, db, client, storage, workshop)
+
+
+@celery.task(name="turn")
+def turn() -> None:
+    """Take back what stopped workers held, deliver, work on images, finish requests."""
+    my = process()
+    if not database.work_is_due(my.database):
+        return
+    ends_at = time.monotonic() + TURN_SECONDS
+    database.recover(my.database, my.settings.claim_limit)
+    with Deliveries(my.database, my.client, my.settings, my.worker) as deliveries:
+        _finish_and_deliver(my, deliveries)
+        for has_ended in my.workshop.turn(TURN_SECONDS):
+            if has_ended:
+                _finish_and_deliver(my, deliveries)
+    if time.monotonic() > ends_at:
+        ring(1)
+
+
+def _finish_and_deliver(my: Process, deliveries: Deliveries) -> None:
+    finish_requests(my.database, my.storage, my.settings, my.worker)
+    deliveries.start_due()
+
+
+def ring(times: int) -> None:
+    """Wake up to ``times`` worker processes; where Redis is away, the sweep does it later."""
+    try:
+        for _ in range(min(times, HANDFUL)):
+            turn.apply_async()
+    except OperationalError:
+        logger.warning("Redis is away: the sweep will find the work")
+
+
+def redis_answers() -> bool:
+    """Whether a ring would be heard, within a second or so."""
+    try:
+        with celery.connection_for_write(transport_options=QUICK) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
+    except OperationalError:
+        return False
+    return True
+
+
+# --- the sweep: a timer in the worker's parent process ----------------------------------------
+
+
+@worker_ready.connect
+def _start_sweeping(sender: Any, **_: Any) -> None:
+    """Every SWEEP_SECONDS, wake the processes that have nothing to do; they look for themselves.
+
+    Celery sends this signal again after each reconnection to Redis.
+    """
+    global _sweep
+    if _sweep is not None:
+        _sweep.cancel()
+    seconds = settings.load().sweep_seconds
+    _sweep = sender.timer.call_repeatedly(seconds, _wake_idle, (sender.controller.concurrency,))
+
+
+_sweep: Any = None
+
+
+def _wake_idle(processes: int) -> None:
+    ring(processes - len(state.active_requests))
+
+
+@worker_shutting_down.connect
+def _stop(**_: Any) -> None:
+    stopping[0] = 1
