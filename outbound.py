@@ -31,6 +31,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import certifi
 from requests import PreparedRequest, Request, RequestException
 from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidURL
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import DecodeError, HTTPError
@@ -392,6 +393,8 @@ def _explain(error: Exception, host: str) -> OutboundError:
     """In our words; an error of any kind after the deadline is the deadline's doing."""
     if time.monotonic() >= current_transfer.get().deadline:
         return OutboundError("timed_out", f"{host} took too long to answer.", permanent=False)
+    if isinstance(error, InvalidURL):
+        return _invalid("The address is not a web address (http or https).")
     match _first_cause(error):
         case ssl.SSLCertVerificationError():
             sentence = f"The certificate of {host} is not valid."

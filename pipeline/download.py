@@ -45,8 +45,14 @@ def download(client: Client, url: str, *, seconds: float, max_bytes: int) -> byt
     if answer.status != HTTPStatus.OK:
         raise _refused(answer)
     if not answer.body:
-        raise DownloadFailed("empty_image", "The file is empty.", permanent=True, status=200)
+        raise _empty(answer)
     return answer.body
+
+
+def _empty(answer: Answer) -> DownloadFailed:
+    """Headers that break off look like an empty file, so only a length that was told is final."""
+    told = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
+    return DownloadFailed("empty_image", "The file is empty.", permanent=told, status=200)
 
 
 def _refused(answer: Answer) -> DownloadFailed:
