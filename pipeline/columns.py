@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from pipeline.dialect import BLANKS
 from pipeline.invalid import Fault, InvalidCsv
-from pipeline.urls import is_longer
+from pipeline.urls import is_longer, shortened
 
 MAX_COLUMN_NAME = 255  # UTF-16 code units
 MAX_COLUMNS_SHOWN = 100
+# Short rows are filled up to the header's length, so a small file could grow without bounds.
+MAX_COLUMNS = 1000
 
 # The best name first: where several stand in a file, the first of this list is taken.
 SERIAL_NAMES = ("S. No.", "Sr. No.", "Serial No.", "Serial Number", "ID", "SKU", "Handle")
@@ -89,17 +91,18 @@ def _numbered(keys: Sequence[str]) -> tuple[int, ...]:
 
 
 def _faults_of_names(columns: Sequence[str], line: int) -> list[Fault]:
-    long = f"The column's name is longer than {MAX_COLUMN_NAME} characters."
-    nul = "The column's name has a NUL byte in it."
-    return [
-        Fault(code, words, 0, line, shortened(column))
-        for column in columns
-        for code, words, wrong in (
-            ("too_long", long, is_longer(column, MAX_COLUMN_NAME)),
-            ("nul_byte", nul, "\0" in column),
-        )
-        if wrong
-    ]
+    found = []
+    if len(columns) > MAX_COLUMNS:
+        words = f"{len(columns)} columns are too many; a file may have {MAX_COLUMNS}."
+        found.append(Fault("too_many_columns", words, 0, line))
+    for column in columns:
+        if is_longer(column, MAX_COLUMN_NAME):
+            words = f"The column's name is longer than {MAX_COLUMN_NAME} characters."
+            found.append(Fault("too_long", words, 0, line, shortened(column)))
+        if "\0" in column:
+            words = "The column's name has a NUL byte in it."
+            found.append(Fault("nul_byte", words, 0, line, shortened(column)))
+    return found
 
 
 def _unknown(name: str, line: int) -> Fault:
@@ -115,9 +118,3 @@ def _missing(what: str, columns: Sequence[str], names: Sequence[str], line: int)
 
 def _shown(columns: Sequence[str]) -> list[str]:
     return [shortened(column) for column in columns[:MAX_COLUMNS_SHOWN]]
-
-
-def shortened(text: str) -> str:
-    """A text for a message: short and on one line."""
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:80])
-    return printable + "…" * (len(text) > 80)

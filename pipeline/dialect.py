@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +18,13 @@ from typing import TextIO
 from pipeline.invalid import Fault, InvalidCsv
 
 MAX_RECORD_CHARS = 1_048_576
+MAX_BLANK_RECORDS = 1_048_576  # as many as a sheet of Excel has
+TOO_LONG = "This row is too long; a quote is probably not closed. What follows was not read."
+TOO_BLANK = "There are too many blank lines before this one. What follows was not read."
 HEAD_BYTES = 8192
+HEAD_CHARS = 65_536
+NEWLINE = re.compile(r"\r\n|\r|\n")
+QUOTED = re.compile(r'(?<![^,;\t\r\n ])"(?:[^"]|"")*"')
 CHUNK_BYTES = 1_048_576
 DELIMITERS = ",;\t"
 SEP_LINES = {f"sep={delimiter}": delimiter for delimiter in [*DELIMITERS, "|"]}
@@ -55,8 +62,12 @@ Record = list[str] | csv.Error
 csv.field_size_limit(MAX_RECORD_CHARS)
 
 
-class RecordTooLong(csv.Error):
-    """A record goes on for more than ``MAX_RECORD_CHARS``."""
+class OverLimit(csv.Error):
+    """A record is too long, or too many are blank; reading ends there."""
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(words)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +90,16 @@ def detect(path: Path) -> Dialect:
     _refuse_binary(head)
     dialect = _encoding(path, head)
     with _open(path, dialect) as file:
-        first_line = file.readline(HEAD_BYTES).strip("\r\n").replace('"', "").lower()
-    if first_line in SEP_LINES:
-        return replace(dialect, has_sep_line=True, delimiter=SEP_LINES[first_line])
-    guesses = [replace(dialect, delimiter=delimiter) for delimiter in DELIMITERS]
-    dialect = max(guesses, key=lambda guess: len(_first_record(path, guess)))
-    _, *others = _first_record(path, dialect) or [""]
-    spaced = bool(others) and all(cell.startswith(" ") for cell in others)
-    return replace(dialect, skips_blanks=spaced)
+        text = file.read(HEAD_CHARS)
+    sep_line = NEWLINE.split(text, maxsplit=1)[0].replace('"', "").lower()
+    if sep_line in SEP_LINES:
+        return replace(dialect, has_sep_line=True, delimiter=SEP_LINES[sep_line])
+    lines = NEWLINE.split(QUOTED.sub("quoted", text))
+    header = next((line for line in lines if line.strip(BLANKS + DELIMITERS)), "")
+    delimiter = max(DELIMITERS, key=header.count)
+    names = header.split(delimiter)[1:]
+    spaced = bool(names) and all(name.startswith(" ") for name in names)
+    return replace(dialect, delimiter=delimiter, skips_blanks=spaced)
 
 
 def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, Record]]:
@@ -103,6 +116,7 @@ def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, Record]]:
         skipinitialspace=dialect.skips_blanks,
         strict=True,
     )
+    blanks = 0
     while True:
         lines.budget_chars = MAX_RECORD_CHARS
         begins = reader.line_num + 1
@@ -115,6 +129,9 @@ def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, Record]]:
             continue
         if "".join(cells).strip(BLANKS):
             yield begins, cells
+        elif (blanks := blanks + 1) > MAX_BLANK_RECORDS:
+            yield begins, OverLimit("too_many_blank_lines", TOO_BLANK)
+            return
 
 
 class _Lines:
@@ -133,7 +150,7 @@ class _Lines:
             while line := file.readline(MAX_RECORD_CHARS + 1):
                 self.budget_chars -= len(line)
                 if self.budget_chars < 0:
-                    raise RecordTooLong
+                    raise OverLimit("row_too_long", TOO_LONG)
                 yield line
 
 
@@ -159,7 +176,8 @@ def _encoding(path: Path, head: bytes) -> Dialect:
     except UnicodeDecodeError:
         if encoding is None:
             return _decodable(path, Dialect("cp1252", on_errors="c1"))
-    words = f"The file begins as {encoding[:6].upper()}, but isn't. Save it again as CSV UTF-8."
+    name = encoding.removesuffix("-sig").upper()
+    words = f"The file begins as {name} does, but isn't all {name}. Save it as CSV UTF-8."
     raise InvalidCsv([Fault("wrong_encoding", words)])
 
 
@@ -171,11 +189,6 @@ def _decodable(path: Path, dialect: Dialect) -> Dialect:
         for text in codecs.iterdecode(chunks, dialect.encoding, dialect.on_errors):
             has_nul = has_nul or "\0" in text
     return replace(dialect, has_nul=has_nul)
-
-
-def _first_record(path: Path, dialect: Dialect) -> list[str]:
-    _, record = next(records(path, dialect), (0, []))
-    return record if isinstance(record, list) else []
 
 
 def _c1(error: UnicodeError) -> tuple[str, int]:

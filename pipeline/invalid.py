@@ -3,11 +3,12 @@
 The codes, one for each kind of fault, are for programs and stay as they are:
 
 - of the file: ``not_a_csv`` (415), ``too_many_rows`` (413), ``empty_file``, ``wrong_encoding``,
-  ``no_rows``, ``no_urls``
-- of the header: ``missing_column``, ``unknown_url_column``
+  ``no_rows``, ``no_urls``, ``too_many_blank_lines``
+- of the header: ``missing_column``, ``unknown_url_column``, ``too_many_columns``
 - of a row: ``unbalanced_quotes``, ``row_too_long``, ``too_many_cells``, ``too_many_urls``
 - of a cell: ``nul_byte``, ``too_long``
-- of a URL: ``not_http``, ``bad_character``, ``bad_host``, ``bad_port``, ``url_has_credentials``
+- of a URL: ``not_http``, ``bad_character``, ``no_host``, ``bad_host``, ``bad_port``,
+  ``url_has_credentials``
 """
 
 from __future__ import annotations

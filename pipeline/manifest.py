@@ -12,10 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import columns as names
 from pipeline import urls
-from pipeline.columns import MAX_COLUMN_NAME
-from pipeline.dialect import BLANKS, Dialect, Record, RecordTooLong, detect, records
+from pipeline.columns import MAX_COLUMN_NAME, Roles, key, roles
+from pipeline.dialect import BLANKS, Dialect, OverLimit, Record, detect, records
 from pipeline.invalid import MAX_PROBLEMS, Fault, InvalidCsv
 from pipeline.urls import MAX_URL, is_longer
 
@@ -60,23 +59,19 @@ class Manifest:
     """
 
     def __init__(
-        self,
-        path: Path,
-        dialect: Dialect,
-        columns: Sequence[str],
-        roles: names.Roles,
-        max_rows: int,
+        self, path: Path, dialect: Dialect, columns: Sequence[str], roles: Roles, max_rows: int
     ) -> None:
         self.columns = tuple(columns)
-        self.dialect = dialect
         self._path = path
+        self._dialect = dialect
         self._roles = roles
+        self._first, *self._others = roles.urls
         self._max_rows = max_rows
 
     @property
     def from_excel(self) -> bool:
         """Whether the file began with a byte order mark or was not UTF-8."""
-        return self.dialect.has_bom or self.dialect.encoding != "utf-8"
+        return self._dialect.has_bom or self._dialect.encoding != "utf-8"
 
     def __iter__(self) -> Iterator[Row]:
         faults: list[Fault] = []
@@ -84,11 +79,12 @@ class Manifest:
         for number, (line, record) in enumerate(self._data(), start=1):
             if number > self._max_rows:
                 raise _too_many_rows(faults, self._max_rows, line)
-            row, found = self._read(number, line, record)
-            faults += found
-            if len(faults) >= MAX_PROBLEMS:
-                break
-            if row and not faults:
+            row = self._read(number, line, record)
+            if isinstance(row, list):
+                faults += row
+                if len(faults) >= MAX_PROBLEMS:
+                    break
+            elif not faults:
                 images += len(row.urls)
                 yield row
         if faults := faults or _faults_of_the_whole(number, images):
@@ -96,48 +92,51 @@ class Manifest:
 
     def _data(self) -> Iterator[tuple[int, Record]]:
         """The records after the header."""
-        return islice(records(self._path, self.dialect), 1, None)
+        return islice(records(self._path, self._dialect), 1, None)
 
-    def _read(self, number: int, line: int, record: Record) -> tuple[Row | None, list[Fault]]:
+    def _read(self, number: int, line: int, record: Record) -> Row | list[Fault]:
         if isinstance(record, csv.Error):
-            return None, [_broken(record, number, line)]
+            return [_broken(record, number, line)]
         cells = record if len(record) == len(self.columns) else self._fitted(record)
         if cells is None:
-            return None, [Fault("too_many_cells", self._too_many_cells(record), number, line)]
-        row, is_good = self._row(number, cells)
-        return row, [] if is_good else self._faults(row, line)
+            return [Fault("too_many_cells", self._too_many_cells(record), number, line)]
+        found, are_good = self._urls(cells)
+        serial, name = self._serial_number(number, cells), cells[self._roles.name]
+        row = Row(number, serial, name, tuple(found), tuple(cells))
+        if are_good and len(name) + len(serial) < MAX_SERIAL_NUMBER // 2:
+            return row
+        return self._faults(row, line) or row
 
     def _fitted(self, cells: list[str]) -> list[str] | None:
         """As many cells as there are columns: rows may be short, and URLs may not be quoted."""
         width = len(self.columns)
-        extra = [cell for cell in cells[width:] if cell.strip(BLANKS)]
-        kept = cells[:width] + [""] * (width - len(cells))
-        if not extra:
+        kept, extra = cells[:width] + [""] * (width - len(cells)), cells[width:]
+        if not "".join(extra).strip(BLANKS):
             return kept
-        if self._roles.urls[-1] != width - 1 or not all(map(urls.begins_as_one, extra)):
+        spilled = [cell for cell in cells[width - 1 :] if cell.strip(BLANKS)]
+        if self._roles.urls[-1] != width - 1 or not all(map(urls.begins_as_one, spilled)):
             return None
-        return [*kept[:-1], ",".join([*filter(None, kept[-1:]), *extra])]
+        return [*kept[:-1], ",".join(spilled)]
 
     def _too_many_cells(self, cells: list[str]) -> str:
+        delimiter = SEPARATOR_NAMES[self._dialect.delimiter]
         return (
             f"The row has {len(cells)} cells, but the header has {len(self.columns)}. "
-            f"A cell with a {SEPARATOR_NAMES[self.dialect.delimiter]} in it needs quotes around it."
+            f"A cell with a {delimiter} in it needs quotes around it."
         )
 
-    def _row(self, number: int, cells: list[str]) -> tuple[Row, bool]:
-        """A row, and whether it is known to be good already, as most are."""
-        roles = self._roles
-        serial = "" if roles.serial is None else cells[roles.serial]
-        name = cells[roles.name]
-        found, is_good = urls.read(cells[roles.urls[0]])
-        for index in roles.urls[1:]:
-            more, more_is_good = urls.read(cells[index])
+    def _serial_number(self, number: int, cells: list[str]) -> str:
+        serial = "" if self._roles.serial is None else cells[self._roles.serial]
+        return serial if serial and not serial.isspace() else str(number)
+
+    def _urls(self, cells: list[str]) -> tuple[list[str], bool]:
+        """A row's URLs, and whether they need no closer look."""
+        found, are_good = urls.read(cells[self._first])
+        for index in self._others:
+            more, more_are_good = urls.read(cells[index])
             found += more
-            is_good = is_good and more_is_good
-        if not serial or serial.isspace():
-            serial = str(number)
-        row = Row(number, serial, name, tuple(found), tuple(cells))
-        return row, is_good and len(name) + len(serial) < 200 and not self.dialect.has_nul
+            are_good = are_good and more_are_good
+        return found, are_good and len(found) <= MAX_URLS_OF_A_ROW and not self._dialect.has_nul
 
     def _faults(self, row: Row, line: int) -> list[Fault]:
         found: list[Fault] = []
@@ -148,7 +147,8 @@ class Manifest:
         if len(row.urls) > MAX_URLS_OF_A_ROW:
             words = f"{len(row.urls)} URLs are too many; a row may have {MAX_URLS_OF_A_ROW}."
             found.append(Fault("too_many_urls", words, row.number, line))
-        return [*found, *self._faults_of_urls(row, line), *_nul_bytes(self.columns, row, line)]
+        found += islice(self._faults_of_urls(row, line), MAX_PROBLEMS)
+        return found + _nul_bytes(self.columns, row, line)
 
     def _too_long(self, row: Row, line: int, index: int, limit: int) -> Fault:
         words = f"This is longer than {limit} characters."
@@ -176,8 +176,8 @@ def open_manifest(path: Path, *, url_columns: Sequence[str] = (), max_rows: int)
     columns = _without_trailing_blanks(record)
     if not columns:
         raise InvalidCsv([Fault("empty_file", "The file is empty: it has no header and no rows.")])
-    wanted = [name for name in url_columns if names.key(name)]
-    return Manifest(path, dialect, columns, names.roles(columns, wanted, line), max_rows)
+    wanted = [name for name in url_columns if key(name)]
+    return Manifest(path, dialect, columns, roles(columns, wanted, line), max_rows)
 
 
 def _without_trailing_blanks(cells: list[str]) -> list[str]:
@@ -187,9 +187,8 @@ def _without_trailing_blanks(cells: list[str]) -> list[str]:
 
 
 def _broken(error: csv.Error, row: int, line: int) -> Fault:
-    if isinstance(error, RecordTooLong):
-        words = "The row is too long; a quote is probably not closed. No row after it was read."
-        return Fault("row_too_long", words, row, line)
+    if isinstance(error, OverLimit):
+        return Fault(error.code, str(error), row, line)
     words = "A quote in this row is not closed, or not doubled within a quoted cell."
     return Fault("unbalanced_quotes", words, row, line)
 

@@ -21,7 +21,7 @@ from pipeline.manifest import Manifest, Row
 OUTPUT_COLUMN = "Output Image Urls"
 ERRORS_COLUMN = "Errors"
 # OWASP, "CSV Injection": what makes a spreadsheet run a cell, full-width forms among it.
-FORMULA = re.compile("[=+\\-@\t\r\n＝＋－＠]")  # noqa: RUF001
+FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?%?")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address
-from urllib.parse import urlsplit
 
 from pipeline.dialect import BLANKS
 
@@ -22,7 +21,8 @@ PLAIN_CELL = re.compile(f"{PLAIN_URL}(?:, ?{PLAIN_URL})*")
 AROUND_URL = BLANKS + ",;|"
 WEB = re.compile(r"(?i:https?)://([^/?#]*)")
 UNUSABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
-HOST = re.compile(r"[A-Za-z0-9._-]+")
+HOST = re.compile(rb"[A-Za-z0-9._-]+")
+PORT = re.compile(r":[^\]]*$")
 Reason = tuple[str, str]  # a code and a sentence
 
 
@@ -67,8 +67,13 @@ def is_longer(text: str, limit: int) -> bool:
 
 def shown(url: str) -> str:
     """A URL for a message: short, on one line, and without a password."""
-    safe = re.sub(r"//[^/?#]*@", "//…@", url)
-    return "".join(c if c.isprintable() else "�" for c in safe[:80]) + "…" * (len(safe) > 80)
+    return shortened(re.sub(r"//[^/?#]*@", "//…@", url))
+
+
+def shortened(text: str) -> str:
+    """A text for a message: short and on one line."""
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:80])
+    return printable + "…" * (len(text) > 80)
 
 
 def _not_http(url: str) -> str:
@@ -82,35 +87,32 @@ def _not_http(url: str) -> str:
     return "is not a full URL; it must begin with http:// or https:// and a host."
 
 
-@lru_cache(maxsize=4096)  # A file has many URLs, but few hosts.
+@lru_cache(maxsize=1024)  # A file has many URLs, but few hosts.
 def _reason_against_authority(authority: str) -> Reason | None:
     """RFC 3986, section 3.2: ``[userinfo@]host[:port]``."""
     if "@" in authority:
         return "url_has_credentials", "has a user name or a password in it; that is not allowed."
-    try:
-        parts = urlsplit(f"//{authority}")
-        host = parts.hostname or ""
-    except ValueError:
-        return "bad_host", "has a host that can't be read."
+    host, _, port = authority.rpartition(":") if PORT.search(authority) else (authority, "", "")
     if not host:
-        return "bad_host", "has no host."
-    if not _is_host(host, bracketed=authority.startswith("[")):
+        return "no_host", "has no host."
+    if not (_is_ipv6(host[1:-1]) if host[0] + host[-1] == "[]" else _is_name(host)):
         return "bad_host", "has a host that can't exist."
-    return None if _has_good_port(authority) else ("bad_port", "needs a port from 1 to 65535.")
+    if port and not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536):
+        return "bad_port", "needs a port from 1 to 65535."
+    return None
 
 
-def _is_host(host: str, *, bracketed: bool) -> bool:
+def _is_ipv6(text: str) -> bool:
     try:
-        if bracketed:
-            return bool(IPv6Address(host)) and "%" not in host
-        ascii_host = host.encode("idna").decode("ascii")
+        return IPv6Address(text).scope_id is None
     except ValueError:
         return False
-    return len(ascii_host.rstrip(".")) <= MAX_HOST and HOST.fullmatch(ascii_host) is not None
 
 
-def _has_good_port(authority: str) -> bool:
+def _is_name(host: str) -> bool:
+    """A name or an IPv4 address; letters beyond ASCII are judged by their IDNA form (RFC 3490)."""
     try:
-        return urlsplit(f"//{authority}").port != 0
-    except ValueError:
+        ascii_host = host.encode("idna") if len(host) <= MAX_HOST + 1 else b""
+    except UnicodeError:
         return False
+    return HOST.fullmatch(ascii_host) is not None
