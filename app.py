@@ -10,7 +10,7 @@ import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 from urllib.parse import urlencode
 
 from flask import (
@@ -40,9 +40,6 @@ from pipeline.storage import OUTPUT_CSV, Storage
 from problems import Problem
 from settings import Settings
 from tables import Status
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
 
 FILE_FIELDS = ("file", "csv", "csv_file", "csvFile")
 CSV_TYPES = ("text/csv", "application/csv")
@@ -304,7 +301,7 @@ class Server(BaseApplication):
         for name, value in options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> WSGIApplication:
+    def load(self) -> Any:
         return create_app()
 
 

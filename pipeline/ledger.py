@@ -23,7 +23,7 @@ from pipeline.storage import Storage
 logger = logging.getLogger(__name__)
 
 BATCH = 8  # outcomes of one transaction; a trial found no gain in more
-FLUSH_SECONDS = 1.0
+FLUSH_SECONDS = 0.25  # so a poller is hardly behind; a busy worker fills its batches sooner
 PATIENCE_SECONDS = 1.0  # between two tries to reach a database that is away
 FULL_DISK_SECONDS = 30.0  # after which an image that could not be saved is made anew
 STUCK_SECONDS = 300.0  # in one picture; the longest honest one seen took a tenth of it
@@ -40,7 +40,8 @@ class Ledger:
         self._held: dict[int, ClaimedImage] = {}
         self._posted: list[tuple[Outcome, bytes | None]] = []
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = self._in_haste = False
+        self._failure: BaseException | None = None
         self._ended = threading.Event()
         self._renewed_at = time.monotonic()
         self._compressing_since: float | None = None
@@ -61,7 +62,7 @@ class Ledger:
             rest = [image for key, image in self._held.items() if key not in answered]
             self._posted += [(Outcome.given_back(image), None) for image in rest]
             self._closing = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
 
     def hold(self, images: list[ClaimedImage]) -> None:
@@ -73,7 +74,14 @@ class Ledger:
         """Have an outcome recorded; ``content`` is saved under its ``output_name`` before."""
         with self._changed:
             self._posted.append((outcome, content))
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Return when everything posted is recorded, or given up."""
+        with self._changed:
+            self._in_haste = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._in_haste or self._failure)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -86,14 +94,24 @@ class Ledger:
         self._compressing_since = None
 
     def take_ended(self) -> bool:
-        """Whether the last image of some request was recorded since this was last asked."""
+        """Whether the last image of some request was recorded since this was last asked.
+
+        Raises RuntimeError when nothing can be recorded any more.
+        """
+        if self._failure:
+            raise RuntimeError("the ledger broke down") from self._failure
         ended = self._ended.is_set()
         self._ended.clear()
         return ended
 
     def _run(self) -> None:
-        while self._step():
-            pass
+        try:
+            while self._step():
+                pass
+        except Exception as error:  # the turn must not go on for nothing
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
 
     def _step(self) -> bool:
         batch = self._next_batch()
@@ -102,6 +120,9 @@ class Ledger:
             self._renew()
         self._end_if_stuck()
         with self._changed:
+            if not self._posted:
+                self._in_haste = False
+                self._changed.notify_all()
             return bool(self._posted) or not self._closing
 
     def _next_batch(self) -> list[tuple[Outcome, bytes | None]]:
@@ -112,7 +133,7 @@ class Ledger:
         return batch
 
     def _is_full(self) -> bool:
-        return self._closing or len(self._posted) >= BATCH
+        return self._closing or self._in_haste or len(self._posted) >= BATCH
 
     def _write(self, batch: list[tuple[Outcome, bytes | None]]) -> None:
         if not batch:
@@ -123,7 +144,8 @@ class Ledger:
             time.sleep(PATIENCE_SECONDS)
         with self._changed:
             for outcome in outcomes:
-                self._held.pop(outcome.image.id, None)
+                if self._held.get(outcome.image.id) is outcome.image:  # not claimed anew since
+                    del self._held[outcome.image.id]
 
     def _save(self, batch: list[tuple[Outcome, bytes | None]]) -> list[Outcome]:
         files = [

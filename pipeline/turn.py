@@ -109,6 +109,8 @@ class Workshop:
             ledger.post(self._after_failure(image, original))
         else:
             self._compress(image, original, ledger)
+        if image.stops:
+            ledger.flush()  # a stop after this is not its fault
 
     def _after_failure(self, image: ClaimedImage, failure: DownloadFailed) -> Outcome:
         if failure.permanent or image.attempts >= self._settings.download_attempts:

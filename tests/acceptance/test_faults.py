@@ -1,0 +1,144 @@
+"""Parts that stop, at the worst moment: nothing is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tests.conftest import photo, photo_urls
+from tests.origin import Origin, content
+from tests.system import System, csv_of, eventually
+
+OwnSystem = Callable[..., System]
+
+
+def assert_all_is_there_once(system: System, status: dict[str, Any]) -> None:
+    """Every image ended once: rows, counters, files and the output CSV say the same."""
+    images = status["images"]
+    assert {image["status"] for image in images} == {"Completed"}
+    assert status["progress"]["completed"] == status["progress"]["total"] == len(images)
+    assert status["bytes_out"] == sum(image["output_bytes"] for image in images)
+    folder = system.folder / "processed" / status["request_id"]
+    names = sorted(image["output_url"].rpartition("/")[2] for image in images)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "output.csv"])
+    listed = ",".join(r["Output Image Urls"] for r in system.output_rows(status["request_id"]))
+    assert listed.split(",") == [image["output_url"] for image in images]
+
+
+def has_progressed(system: System, request_id: str, done: int) -> bool:
+    progress = system.get(f"/status/{request_id}?limit=1").json()["progress"]
+    return int(progress["completed"]) >= done
+
+
+def is_hit(origin: Origin, path: str, times: int) -> bool:
+    return origin.hits[path] >= times
+
+
+def test_killing_every_worker_process_three_times_loses_and_doubles_nothing(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    hook = origin.on("/hook-after-kills", content())
+    rows = [(f"Product {n}", url) for n, url in enumerate(photo_urls(origin, 300))]
+    request_id = system.accepted(csv_of(*rows), webhook_url=hook)
+
+    for done in (30, 100, 170):
+        eventually(partial(has_progressed, system, request_id, done))
+        for pid in system.worker_processes():
+            os.kill(pid, signal.SIGKILL)
+
+    status = system.completed(request_id)
+    assert_all_is_there_once(system, status)
+    eventually(lambda: system.status(request_id)["webhook"]["status"] == "Delivered")
+    ids = Counter(r.headers["webhook-id"] for r in origin.received if r.path == "/hook-after-kills")
+    assert len(ids) == 1
+
+
+def test_a_worker_killed_whole_and_started_again_goes_on(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 100))))
+
+    eventually(partial(has_progressed, system, request_id, 10))
+    system.kill("worker")
+    system.start_worker()
+
+    assert_all_is_there_once(system, system.completed(request_id))
+
+
+def test_a_stopped_worker_gives_back_what_it_holds(own_system: OwnSystem, origin: Origin) -> None:
+    system = own_system(LEASE_SECONDS="600")
+    urls = [origin.on(f"/slow-{n}.jpg", content(photo(n), delay=1)) for n in range(40)]
+    request_id = system.accepted(csv_of(("Cup", *urls)))
+
+    eventually(partial(has_progressed, system, request_id, 1))
+    system.stop("worker")
+    system.start_worker()
+
+    assert_all_is_there_once(system, system.completed(request_id))
+
+
+def test_an_upload_is_taken_at_once_while_redis_is_away(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    csv = csv_of(("Cup", *photo_urls(origin, 5)))
+    system.redis.stop()
+
+    started = time.monotonic()
+    request_id = system.accepted(csv)
+    assert time.monotonic() - started < 2
+    assert system.get("/readyz").status_code == 200
+    system.redis.start()
+
+    assert_all_is_there_once(system, system.completed(request_id))
+
+
+def test_jobs_that_wait_when_redis_is_emptied_are_done(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    system.kill("worker")
+    requests = [system.accepted(csv_of(("Cup", *photo_urls(origin, 5)))) for _ in range(3)]
+
+    system.redis.empty()
+    system.start_worker()
+
+    for request_id in requests:
+        assert_all_is_there_once(system, system.completed(request_id))
+
+
+def test_the_api_killed_and_started_again_answers_as_before(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 20))))
+
+    system.kill("api")
+    system.start_api()
+
+    assert_all_is_there_once(system, system.completed(request_id))
+
+
+def test_an_image_that_stops_every_worker_ends_and_the_others_do_not_suffer(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system(LEASE_SECONDS="1", MAX_IMAGE_BYTES=str(64 * 1024 * 1024))
+    heavy = origin.on("/heavy.jpg", content(photo(width=6000, height=4000)))
+    request_id = system.accepted(csv_of(("Cup", heavy, *photo_urls(origin, 10))))
+
+    for download in (1, 2, 3):
+        eventually(partial(is_hit, origin, "/heavy.jpg", download))
+        time.sleep(0.7)  # it is being compressed now, which takes longer than this
+        for pid in system.worker_processes():
+            os.kill(pid, signal.SIGKILL)
+
+    images = system.completed(request_id)["images"]
+    assert [image["status"] for image in images] == ["Failed"] + 10 * ["Completed"]
+    assert images[0]["error"]["code"] == "stopped_the_worker"

