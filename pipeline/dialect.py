@@ -94,12 +94,8 @@ def detect(path: Path) -> Dialect:
     sep_line = NEWLINE.split(text, maxsplit=1)[0].replace('"', "").lower()
     if sep_line in SEP_LINES:
         return replace(dialect, has_sep_line=True, delimiter=SEP_LINES[sep_line])
-    lines = NEWLINE.split(QUOTED.sub("quoted", text))
-    header = next((line for line in lines if line.strip(BLANKS + DELIMITERS)), "")
-    delimiter = max(DELIMITERS, key=header.count)
-    names = header.split(delimiter)[1:]
-    spaced = bool(names) and all(name.startswith(" ") for name in names)
-    return replace(dialect, delimiter=delimiter, skips_blanks=spaced)
+    delimiter, skips_blanks = _separation(text)
+    return replace(dialect, delimiter=delimiter, skips_blanks=skips_blanks)
 
 
 def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, Record]]:
@@ -118,20 +114,20 @@ def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, Record]]:
     )
     blanks = 0
     while True:
-        lines.budget_chars = MAX_RECORD_CHARS
-        begins = reader.line_num + 1
+        begins, lines.budget_chars = reader.line_num + 1, MAX_RECORD_CHARS
         try:
-            cells = next(reader)
-        except StopIteration:
+            for cells in reader:
+                if "".join(cells).strip(BLANKS):
+                    yield begins, cells
+                elif (blanks := blanks + 1) > MAX_BLANK_RECORDS:
+                    raise OverLimit("too_many_blank_lines", TOO_BLANK)
+                begins, lines.budget_chars = reader.line_num + 1, MAX_RECORD_CHARS
+            return
+        except OverLimit as error:
+            yield begins, error
             return
         except csv.Error as error:
             yield begins, error
-            continue
-        if "".join(cells).strip(BLANKS):
-            yield begins, cells
-        elif (blanks := blanks + 1) > MAX_BLANK_RECORDS:
-            yield begins, OverLimit("too_many_blank_lines", TOO_BLANK)
-            return
 
 
 class _Lines:
@@ -189,6 +185,15 @@ def _decodable(path: Path, dialect: Dialect) -> Dialect:
         for text in codecs.iterdecode(chunks, dialect.encoding, dialect.on_errors):
             has_nul = has_nul or "\0" in text
     return replace(dialect, has_nul=has_nul)
+
+
+def _separation(text: str) -> tuple[str, bool]:
+    """The delimiter that the header has most of outside quotes; whether a blank always follows."""
+    lines = NEWLINE.split(QUOTED.sub("quoted", text))
+    header = next((line for line in lines if line.strip(BLANKS + DELIMITERS)), "")
+    delimiter = max(DELIMITERS, key=header.count)
+    names = header.split(delimiter)[1:]
+    return delimiter, bool(names) and all(name.startswith(" ") for name in names)
 
 
 def _c1(error: UnicodeError) -> tuple[str, int]:

@@ -100,9 +100,11 @@ class Manifest:
         cells = record if len(record) == len(self.columns) else self._fitted(record)
         if cells is None:
             return [Fault("too_many_cells", self._too_many_cells(record), number, line)]
+        serial = "" if self._roles.serial is None else cells[self._roles.serial]
+        name = cells[self._roles.name]
         found, are_good = self._urls(cells)
-        serial, name = self._serial_number(number, cells), cells[self._roles.name]
-        row = Row(number, serial, name, tuple(found), tuple(cells))
+        serial_number = serial if serial and not serial.isspace() else str(number)
+        row = Row(number, serial_number, name, tuple(found), tuple(cells))
         if are_good and len(name) + len(serial) < MAX_SERIAL_NUMBER // 2:
             return row
         return self._faults(row, line) or row
@@ -124,10 +126,6 @@ class Manifest:
             f"The row has {len(cells)} cells, but the header has {len(self.columns)}. "
             f"A cell with a {delimiter} in it needs quotes around it."
         )
-
-    def _serial_number(self, number: int, cells: list[str]) -> str:
-        serial = "" if self._roles.serial is None else cells[self._roles.serial]
-        return serial if serial and not serial.isspace() else str(number)
 
     def _urls(self, cells: list[str]) -> tuple[list[str], bool]:
         """A row's URLs, and whether they need no closer look."""

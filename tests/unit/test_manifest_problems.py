@@ -158,6 +158,7 @@ def test_as_many_rows_as_allowed_are_taken(tmp_path: Path) -> None:
         ("https://?q", "no_host", "no host"),
         ("http://[::1", "bad_host", "host"),
         ("http://[::1]x:80/", "bad_host", "host"),
+        ("http://[v1.a]/", "bad_host", "host"),
         ("http://[fe80::1%25eth0]/", "bad_host", "host"),
         ("https://a..example/", "bad_host", "host"),
         (f"https://{'a' * 64}.example/", "bad_host", "host"),
