@@ -1,0 +1,182 @@
+-- The tables of the image service for SQL Server 2016 SP1 or later: the twin of tables.py, kept
+-- equal to it by tests/unit/test_schema.py. It can be run any number of times:
+--
+--     sqlcmd -S <server> -U <login> -P <password> -C -I -b -i schema.sql
+--
+-- It makes the database image_processing where there is none; for another one, change the name in this file
+-- and in DATABASE_URL. The login that runs it may make databases; the service's own login
+-- needs no more than db_datareader and db_datawriter.
+
+SET ANSI_NULLS ON;
+SET QUOTED_IDENTIFIER ON; -- both are conditions of filtered indexes; sqlcmd starts with this one off
+GO
+
+IF DB_ID(N'image_processing') IS NULL
+    EXEC (N'CREATE DATABASE image_processing');
+GO
+
+-- Status polls read the last committed version of a row and never wait for the workers that write it.
+IF EXISTS (SELECT 1 FROM sys.databases WHERE name = N'image_processing' AND is_read_committed_snapshot_on = 0)
+    EXEC (N'ALTER DATABASE image_processing SET READ_COMMITTED_SNAPSHOT ON WITH ROLLBACK IMMEDIATE');
+GO
+
+USE image_processing;
+GO
+
+-- One uploaded CSV: its options, its counters, and who is writing its output CSV. The clustered key is small and
+-- growing; users know a request by its public_id.
+IF OBJECT_ID(N'dbo.requests') IS NULL
+BEGIN
+    CREATE TABLE dbo.requests (
+        id BIGINT NOT NULL IDENTITY(1,1),
+        public_id UNIQUEIDENTIFIER NOT NULL,
+        status NVARCHAR(10) NOT NULL,
+        file_name NVARCHAR(255) NOT NULL,
+        url_column NVARCHAR(1000) NULL,
+        webhook_url NVARCHAR(2000) NULL,
+        reduce_by INT NOT NULL,
+        format NVARCHAR(10) NOT NULL,
+        max_width INT NULL,
+        max_height INT NULL,
+        row_count INT NOT NULL,
+        total INT NOT NULL,
+        completed INT NOT NULL,
+        failed INT NOT NULL,
+        bytes_in BIGINT NOT NULL,
+        bytes_out BIGINT NOT NULL,
+        created_at DATETIME2(3) NOT NULL,
+        completed_at DATETIME2(3) NULL,
+        served_at DATETIME2(3) NULL,
+        claimed_by NVARCHAR(100) NULL,
+        lease_until DATETIME2(3) NULL,
+        CONSTRAINT pk_requests PRIMARY KEY (id),
+        CONSTRAINT ck_requests_status CHECK (status IN (N'Pending', N'Processing', N'Completed')),
+        CONSTRAINT ck_requests_counters CHECK (completed + failed <= total),
+        CONSTRAINT uq_requests_public_id UNIQUE (public_id)
+    );
+    -- Requests that still have work, in the order of their turns.
+    CREATE INDEX ix_requests_open ON dbo.requests (served_at, id)
+        WHERE status <> N'Completed';
+END
+GO
+
+-- The hosts of a request's URLs: a claim passes over a host without reading its images.
+IF OBJECT_ID(N'dbo.hosts') IS NULL
+BEGIN
+    CREATE TABLE dbo.hosts (
+        request_id BIGINT NOT NULL,
+        number INT NOT NULL,
+        host NVARCHAR(255) NOT NULL,
+        CONSTRAINT pk_hosts PRIMARY KEY (request_id, number),
+        CONSTRAINT fk_hosts_requests FOREIGN KEY (request_id)
+            REFERENCES dbo.requests (id) ON DELETE CASCADE
+    );
+END
+GO
+
+-- The data rows of a CSV; row_number is the place in the file.
+IF OBJECT_ID(N'dbo.products') IS NULL
+BEGIN
+    CREATE TABLE dbo.products (
+        request_id BIGINT NOT NULL,
+        row_number INT NOT NULL,
+        serial_number NVARCHAR(400) NOT NULL,
+        product_name NVARCHAR(2000) NOT NULL,
+        CONSTRAINT pk_products PRIMARY KEY (request_id, row_number),
+        CONSTRAINT fk_products_requests FOREIGN KEY (request_id)
+            REFERENCES dbo.requests (id) ON DELETE CASCADE
+    );
+END
+GO
+
+-- The notifications of completed requests; message_id is the same over all attempts.
+IF OBJECT_ID(N'dbo.webhooks') IS NULL
+BEGIN
+    CREATE TABLE dbo.webhooks (
+        id BIGINT NOT NULL IDENTITY(1,1),
+        request_id BIGINT NOT NULL,
+        message_id UNIQUEIDENTIFIER NOT NULL,
+        url NVARCHAR(2000) NOT NULL,
+        status NVARCHAR(10) NOT NULL,
+        attempts INT NOT NULL,
+        next_attempt_at DATETIME2(3) NOT NULL,
+        claimed_by NVARCHAR(100) NULL,
+        lease_until DATETIME2(3) NULL,
+        CONSTRAINT pk_webhooks PRIMARY KEY (id),
+        CONSTRAINT ck_webhooks_status CHECK (status IN (N'Pending', N'Processing', N'Delivered', N'Failed')),
+        CONSTRAINT fk_webhooks_requests FOREIGN KEY (request_id)
+            REFERENCES dbo.requests (id) ON DELETE CASCADE,
+        CONSTRAINT uq_webhooks_message_id UNIQUE (message_id)
+    );
+    -- For the sweep: claims that may have run out.
+    CREATE INDEX ix_webhooks_claimed ON dbo.webhooks (lease_until)
+        WHERE status = N'Processing';
+    -- For the sweep: what is due.
+    CREATE INDEX ix_webhooks_pending ON dbo.webhooks (next_attempt_at)
+        WHERE status = N'Pending';
+    CREATE INDEX ix_webhooks_request_id ON dbo.webhooks (request_id);
+END
+GO
+
+-- The URLs of a product. Deleting a request deletes its products and so its images: SQL Server allows one path of
+-- cascades to a table, so host_number is no foreign key.
+IF OBJECT_ID(N'dbo.images') IS NULL
+BEGIN
+    CREATE TABLE dbo.images (
+        id BIGINT NOT NULL IDENTITY(1,1),
+        request_id BIGINT NOT NULL,
+        row_number INT NOT NULL,
+        position INT NOT NULL,
+        input_url NVARCHAR(4000) NOT NULL,
+        host_number INT NOT NULL,
+        status NVARCHAR(10) NOT NULL,
+        attempts INT NOT NULL,
+        stops INT NOT NULL,
+        next_attempt_at DATETIME2(3) NOT NULL,
+        claimed_by NVARCHAR(100) NULL,
+        lease_until DATETIME2(3) NULL,
+        completed_at DATETIME2(3) NULL,
+        error_code NVARCHAR(50) NULL,
+        error_message NVARCHAR(1000) NULL,
+        output_name NVARCHAR(50) NULL,
+        input_bytes INT NULL,
+        output_bytes INT NULL,
+        width INT NULL,
+        height INT NULL,
+        format NVARCHAR(10) NULL,
+        method NVARCHAR(10) NULL,
+        quality INT NULL,
+        scale FLOAT NULL,
+        encodes INT NULL,
+        target_met BIT NULL,
+        CONSTRAINT pk_images PRIMARY KEY (id),
+        CONSTRAINT fk_images_products FOREIGN KEY (request_id, row_number)
+            REFERENCES dbo.products (request_id, row_number) ON DELETE CASCADE,
+        CONSTRAINT uq_images_request_id_row_number_position UNIQUE (request_id, row_number, position),
+        CONSTRAINT ck_images_status CHECK (status IN (N'Pending', N'Processing', N'Completed', N'Failed'))
+    );
+    -- For the sweep: claims that may have run out.
+    CREATE INDEX ix_images_claimed ON dbo.images (lease_until)
+        WHERE status = N'Processing';
+    -- For the claims: what one host of one request has due. It shrinks as the work is done.
+    CREATE INDEX ix_images_pending ON dbo.images (request_id, host_number, next_attempt_at, id)
+        WHERE status = N'Pending';
+END
+GO
+
+-- The tries to deliver a webhook.
+IF OBJECT_ID(N'dbo.webhook_attempts') IS NULL
+BEGIN
+    CREATE TABLE dbo.webhook_attempts (
+        webhook_id BIGINT NOT NULL,
+        number INT NOT NULL,
+        attempted_at DATETIME2(3) NOT NULL,
+        status_code INT NULL,
+        duration_ms INT NOT NULL,
+        error NVARCHAR(1000) NULL,
+        CONSTRAINT pk_webhook_attempts PRIMARY KEY (webhook_id, number),
+        CONSTRAINT fk_webhook_attempts_webhooks FOREIGN KEY (webhook_id)
+            REFERENCES dbo.webhooks (id) ON DELETE CASCADE
+    );
+END
+GO
