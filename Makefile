@@ -1,0 +1,51 @@
+# make run PORT=5001, make demo EXIT=1, make test PYTHON=python3.12: a variable may follow a command.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run demo test check browser clean
+
+help:
+	@echo "make run     start Redis (if there is none), the API and a worker; Ctrl-C stops them"
+	@echo "make demo    the same with sample products; EXIT=1 stops when they are done"
+	@echo "make test    all tests"
+	@echo "make check   lint, types, and the tests with their coverage"
+	@echo "make clean   remove .venv and caches, never data"
+
+run: $(VENV)/installed
+	@exec $(BIN)/python -u -m commands run
+
+demo: $(VENV)/installed
+	@exec $(BIN)/python -u -m commands demo $(if $(EXIT),--exit)
+
+test: $(VENV)/installed-dev browser
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev browser
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+# The stamps are younger than the lists of packages: only a list that changed is installed again.
+$(VENV)/installed: requirements.txt
+	@sh commands/check_python.sh $(PYTHON)
+	@echo "Installing requirements.txt into $(VENV) (once, and when it changes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	@echo "Installing requirements-dev.txt into $(VENV) (once, and when it changes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+browser:
+	@sh commands/install_browser.sh
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

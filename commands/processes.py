@@ -1,0 +1,94 @@
+"""The programs that a command starts: however the command ends, all of them end with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+ROOT = Path(__file__).parents[1]
+GRACE_SECONDS = 10  # from SIGTERM to SIGKILL, for all programs together
+POLL_SECONDS = 0.1
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal is closed
+
+
+class Died(SystemExit):
+    """A program that should run on has ended by itself."""
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str
+    process: subprocess.Popen[bytes]
+
+
+class Programs:
+    """Use as a context manager: leaving it stops what was started, the last one first.
+
+    A signal only sets a flag, which ``pause`` looks at. So none can strike between the start of
+    a program and the line that remembers it.
+    """
+
+    def __init__(self, output: IO[bytes] | None = None) -> None:
+        self._output = output  # None: the terminal
+        self._programs: list[Program] = []
+        self._is_asked_to_stop = False
+
+    def __enter__(self) -> Self:
+        for number in STOPPING:
+            signal.signal(number, self._ask_to_stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        print("Stopping")
+        deadline = time.monotonic() + GRACE_SECONDS
+        for program in reversed(self._programs):
+            program.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                program.process.wait(max(0.1, deadline - time.monotonic()))
+            _kill_group(program.process.pid)
+            program.process.wait()
+
+    def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """In a group of its own: Ctrl-C comes here first, and then everything ends in order."""
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            start_new_session=True,
+        )
+        self._programs.append(Program(name, process))
+
+    def pause(self, seconds: float = POLL_SECONDS) -> None:
+        """Sleep a little. Raises SystemExit when asked to stop, and Died for a dead program."""
+        time.sleep(seconds)
+        if self._is_asked_to_stop:
+            raise SystemExit(0)
+        for program in self._programs:
+            if (code := program.process.poll()) is not None:
+                raise Died(f"{program.name} ended by itself (exit code {code}): all is stopped.")
+
+    def watch(self) -> None:
+        """Until somebody asks to stop, or a program dies."""
+        while True:
+            self.pause()
+
+    def _ask_to_stop(self, *_: Any) -> None:
+        self._is_asked_to_stop = True
+
+
+def _kill_group(group: int) -> None:
+    """What a program left behind, such as the pool of a worker that was killed."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS: the group's last one is a zombie
+        os.killpg(group, signal.SIGKILL)
