@@ -1,0 +1,302 @@
+"""What a person sees in a browser: Chromium on the real page, the real API and a real worker."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.conftest import photo, photo_urls
+from tests.origin import Origin, content
+from tests.system import System, csv_of, eventually
+
+SWITCHES = (
+    "--headless",
+    "--no-sandbox",  # Chromium refuses to start as root, as in a container, with it
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+HOSTILE = '<img src=x onerror="document.title=1">'
+
+
+class Page:
+    """The page as a person meets it: files to choose, texts to read, links to follow."""
+
+    def __init__(self, browser: Chrome, url: str, folder: Path) -> None:
+        self.browser = browser
+        self.url = url
+        self.folder = folder
+        self.open("about:blank")  # or the fragment of the test before would stay
+        self.open(url)
+
+    def open(self, url: str) -> None:
+        self.browser.get(url)
+
+    def part(self, element_id: str) -> WebElement:
+        return self.browser.find_element(By.ID, element_id)
+
+    def text(self, element_id: str) -> str:
+        """What is to be seen of a part, and so nothing when it is hidden."""
+        return self.part(element_id).text
+
+    def says(self, element_id: str, words: str) -> None:
+        eventually(lambda: words in self.text(element_id))
+
+    def cells(self, table: str) -> list[list[str]]:
+        script = (
+            "return [...document.querySelectorAll(arguments[0])]"
+            ".map(row => [...row.cells].map(cell => cell.innerText.trim()))"
+        )
+        found: list[list[str]] = self.browser.execute_script(script, f"#{table} tr")
+        return found
+
+    def upload(self, csv: str, name: str = "products.csv") -> None:
+        path = self.folder / name
+        path.write_text(csv, encoding="utf-8")
+        self.part("file").send_keys(str(path))
+        self.part("send").click()
+
+    def drop(self, csv: str, name: str) -> None:
+        """With the mouse, somewhere on the page."""
+        (self.folder / name).write_text(csv, encoding="utf-8")
+        dragged = {"items": [], "files": [str(self.folder / name)], "dragOperationsMask": 1}
+        for what in ("dragEnter", "dragOver", "drop"):
+            step = {"type": what, "x": 300, "y": 300, "data": dragged}
+            self.browser.execute_cdp_cmd("Input.dispatchDragEvent", step)
+
+    def complains(self) -> list[str]:
+        """The browser's own errors since the last time: scripts, policies, missing files."""
+        logged = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
+        return [entry["message"] for entry in logged if entry["level"] == "SEVERE"]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """Chromium from the PATH; where there is none, Selenium gets one."""
+    options = ChromeOptions()
+    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
+        options.add_argument(switch)
+    chrome = Chrome(options, Service(shutil.which("chromedriver")))
+    yield chrome
+    chrome.quit()
+
+
+@pytest.fixture
+def page(browser: Chrome, system: System, tmp_path: Path) -> Page:
+    return Page(browser, system.url, tmp_path)
+
+
+@pytest.fixture
+def slow_photo(origin: Origin) -> str:
+    """It takes long enough that a person can watch."""
+    return origin.on("/slow.jpg", content(photo(7), delay=2))
+
+
+def test_an_upload_is_watched_until_all_its_images_are_there(page: Page, origin: Origin) -> None:
+    page.upload(csv_of(("Cup", *photo_urls(origin, 2)), ("Plate", *photo_urls(origin, 1))))
+
+    page.says("state", "Completed")
+    assert page.text("job-title") == "products.csv"
+    assert (page.text("done"), page.text("failed"), page.text("waiting")) == ("3", "0", "0")
+    names = [row[2].splitlines()[0] for row in page.cells("images")[1:]]
+    assert names == ["Cup", "Cup", "Plate"]
+
+
+def test_a_csv_can_be_dropped_on_the_page(page: Page, origin: Origin) -> None:
+    page.drop(csv_of(("Cup", *photo_urls(origin, 1))), "dropped.csv")
+    page.says("chosen", "dropped.csv")
+
+    page.part("send").click()
+
+    page.says("state", "Completed")
+
+
+def test_the_bar_stands_where_the_work_stands(page: Page, origin: Origin, slow_photo: str) -> None:
+    page.upload(csv_of(("Cup", *photo_urls(origin, 1)), ("Vase", slow_photo)))
+
+    eventually(lambda: page.text("done") == "1")
+    bar = page.part("part")
+    assert (bar.get_property("value"), bar.get_property("max")) == (1, 2)
+    assert page.text("waiting") == "1"
+    page.says("count", "2 of 2 images")
+
+
+def test_the_finished_csv_can_be_downloaded(page: Page, origin: Origin) -> None:
+    page.upload(csv_of(("Cup", *photo_urls(origin, 1))))
+    page.says("csv", "Download the CSV")
+
+    csv = requests.get(str(page.part("csv").get_property("href")), timeout=10).text
+
+    header, row = csv.splitlines()
+    assert "Output Image Urls" in header
+    assert "/processed_images/" in row
+
+
+def test_each_new_image_is_shown_and_linked(page: Page, origin: Origin) -> None:
+    page.upload(csv_of(("Cup", *photo_urls(origin, 1))))
+    page.says("state", "Completed")
+
+    (thumbnail,) = page.browser.find_elements(By.CSS_SELECTOR, ".picture img")
+    eventually(lambda: thumbnail.get_property("naturalWidth") == 160)
+    link = page.browser.find_element(By.LINK_TEXT, "after").get_property("href")
+    assert requests.get(str(link), timeout=10).headers["Content-Type"] == "image/jpeg"
+
+
+def test_a_failed_image_says_why(page: Page, origin: Origin) -> None:
+    page.upload(csv_of(("Cup", origin.url("/nowhere.jpg"))))
+
+    page.says("failed", "1")
+    outcome = page.cells("images")[1][-1]
+    assert outcome.split() == ["Failed", "The", "server", "answered", "404", "Not", "Found."]
+
+
+def test_a_refused_csv_lists_each_problem_with_its_place(page: Page) -> None:
+    page.upload(csv_of(("Cup", "ftp://shop.example/1.jpg"), ("Plate", "cup.jpg")))
+
+    page.says("refused", "mend these 2 problems")
+    _, first, second = page.cells("faults")
+    assert first[:3] == ["1", "2", "Input Image Urls"]
+    assert "must begin with http:// or https://" in first[3]
+    assert second[:2] == ["2", "3"]
+
+
+def test_a_mended_csv_is_taken_after_a_refusal(page: Page, origin: Origin) -> None:
+    page.upload(csv_of(("Cup", "cup.jpg")))
+    page.says("refused", "mend this problem")
+
+    page.upload(csv_of(("Cup", *photo_urls(origin, 1))))
+
+    page.says("state", "Completed")
+
+
+def test_a_wrong_option_is_shown_and_marked(page: Page, origin: Origin) -> None:
+    page.part("options").find_element(By.TAG_NAME, "summary").click()
+    webhook = page.part("options").find_element(By.NAME, "webhook_url")
+    webhook.send_keys("ftp://shop.example/hook")
+
+    page.upload(csv_of(("Cup", *photo_urls(origin, 1))))
+
+    page.says("refused", "webhook_url begins with ftp:")
+    assert webhook.get_dom_attribute("aria-invalid") == "true"
+
+
+def test_a_file_that_is_too_large_is_not_even_sent(page: Page) -> None:
+    page.upload("x" * 2_000_000)
+
+    page.says("refused", "It has 2 MB; 1.05 MB are taken at most.")
+
+
+def test_names_with_markup_in_them_are_shown_as_text(page: Page, origin: Origin) -> None:
+    page.upload(csv_of((HOSTILE, *photo_urls(origin, 1))), name="<b>products<b>.csv")
+
+    page.says("state", "Completed")
+    assert page.text("job-title") == "<b>products<b>.csv"
+    assert page.cells("images")[1][2].startswith(HOSTILE)
+    assert page.browser.title == "Completed · <b>products<b>.csv"
+
+
+def test_a_reload_goes_on_watching(page: Page, slow_photo: str) -> None:
+    page.upload(csv_of(("Vase", slow_photo)))
+    page.says("count", "0 of 1 image")
+
+    page.browser.refresh()
+
+    page.says("state", "Completed")
+    assert page.text("job-title") == "products.csv"
+
+
+def test_a_shared_link_shows_the_same_request(page: Page, system: System, origin: Origin) -> None:
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))))
+
+    page.open(f"{page.url}/#{request_id}")
+
+    page.says("state", "Completed")
+
+
+def test_an_unknown_link_says_so(page: Page) -> None:
+    page.open(f"{page.url}/#00000000-0000-0000-0000-000000000000")
+
+    page.says("trouble", "There is no request 00000000-0000-0000-0000-000000000000.")
+
+
+def test_more_images_come_only_when_asked_for(page: Page, system: System, origin: Origin) -> None:
+    (url,) = photo_urls(origin, 1)
+    page.open(f"{page.url}/#{system.accepted(csv_of(*[('Cup', url)] * 150))}")
+    page.says("shown", "100 of 150 images shown.")
+
+    page.part("more").click()
+
+    eventually(lambda: len(page.cells("images")) == 1 + 150)
+    page.says("state", "Completed")
+    assert not page.part("more").is_displayed()
+
+
+def test_while_the_service_is_away_the_page_says_so_and_goes_on(
+    page: Page, slow_photo: str, offline: Callable[[bool], Any]
+) -> None:
+    page.upload(csv_of(("Vase", slow_photo)))
+    page.says("count", "0 of 1 image")
+
+    offline(True)
+    page.says("trouble", "The service does not answer. This page keeps trying")
+    offline(False)
+
+    page.says("state", "Completed")
+    assert page.text("trouble") == ""
+
+
+@pytest.fixture
+def offline(browser: Chrome) -> Iterator[Callable[[bool], Any]]:
+    """Takes the browser off the network and back."""
+
+    def switch(is_offline: bool) -> None:
+        browser.set_network_conditions(
+            offline=is_offline, latency=0, download_throughput=-1, upload_throughput=-1
+        )
+
+    yield switch
+    browser.delete_network_conditions()
+
+
+def test_the_browser_has_nothing_to_complain_about(page: Page, origin: Origin) -> None:
+    page.complains()  # what earlier tests provoked
+    page.browser.refresh()
+
+    page.upload(csv_of(("Cup", *photo_urls(origin, 1))))
+
+    page.says("state", "Completed")
+    page.browser.refresh()
+    page.says("state", "Completed")
+    assert page.complains() == []
+
+
+def test_nothing_is_cut_off_on_a_small_phone(page: Page, origin: Origin, phone: None) -> None:
+    page.upload(csv_of((60 * "W", *photo_urls(origin, 1)), ("Cup", origin.url("/nowhere.jpg"))))
+    page.says("state", "Completed")
+
+    width = page.browser.execute_script("return document.documentElement.scrollWidth")
+
+    assert width == 360
+
+
+@pytest.fixture
+def phone(browser: Chrome) -> Iterator[None]:
+    """The browser's window is as small as phones have it."""
+    screen = {"width": 360, "height": 640, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    yield
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
