@@ -16,6 +16,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
+import string
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -42,10 +43,11 @@ KEPT_HOSTS = 32  # hosts whose idle connections are kept; each keeps `connection
 CHUNK_BYTES = 64 * 1024
 PORTS = {"http": 80, "https": 443}
 REDIRECTS = {301, 302, 303, 307, 308}
+LOOK_UP_TROUBLE = {socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY, socket.EAI_SYSTEM}
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
-PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 USER_AGENT = {"User-Agent": "image-service/1", "Accept-Encoding": "identity"}
 ACCEPT = {**USER_AGENT, "Accept": "image/*"}
+NO_WEB_ADDRESS = "The address, or where it is redirected to, is not a web address (http or https)."
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 SocketAddress = tuple[socket.AddressFamily, Any]
@@ -76,7 +78,7 @@ class OutboundError(Exception):
 
     retry_after: float | None = None  # only an answer can ask for a pause, see Answer
 
-    def __init__(self, code: str, message: str, *, permanent: bool) -> None:
+    def __init__(self, code: str, message: str, *, permanent: bool = True) -> None:
         super().__init__(message)
         self.code = code
         self.permanent = permanent
@@ -152,8 +154,9 @@ class Gate:
         answers = self._resolve(host, port, seconds)
         for _, sockaddr in answers:
             if not self.allows(ipaddress.ip_address(sockaddr[0]), port):
-                sentence = f"The host {host} is not at a public address."
-                raise OutboundError("forbidden_address", sentence, permanent=True)
+                raise OutboundError(
+                    "forbidden_address", f"The host {host} is not at a public address."
+                )
         return answers
 
     def _resolve(self, host: str, port: int, seconds: float) -> list[SocketAddress]:
@@ -161,9 +164,10 @@ class Gate:
         try:
             return [(answer[0], answer[4]) for answer in looking.result(seconds)]
         except (socket.gaierror, UnicodeError) as error:
-            permanent = getattr(error, "errno", None) != socket.EAI_AGAIN
-            sentence = f"The host {host} was not found."
-            raise OutboundError("host_not_found", sentence, permanent=permanent) from error
+            permanent = getattr(error, "errno", None) not in LOOK_UP_TROUBLE
+            raise OutboundError(
+                "host_not_found", f"The host {host} was not found.", permanent=permanent
+            ) from error
         finally:
             looking.cancel()
 
@@ -291,12 +295,14 @@ class Client:
         """
         with self._transfer(seconds):
             for _ in range(MAX_REDIRECTS + 1):
-                answer = self._exchange("GET", url, ACCEPT, None, lambda raw: _read(raw, max_bytes))
+                request = self._prepare("GET", url, ACCEPT)
+                answer = self._exchange(request, lambda raw: _read(raw, max_bytes))
                 if answer.status not in REDIRECTS or not answer.headers.get("Location"):
                     return answer
                 url = _redirected(answer)
-        sentence = f"The address was redirected more than {MAX_REDIRECTS} times."
-        raise OutboundError("too_many_redirects", sentence, permanent=True)
+        raise OutboundError(
+            "too_many_redirects", f"The address was redirected more than {MAX_REDIRECTS} times."
+        )
 
     def post(
         self,
@@ -313,8 +319,9 @@ class Client:
         know the status, and a long page of thanks must not become a failure.
         """
         all_headers = {**USER_AGENT, "Connection": "close", **headers}
+        request = self._prepare("POST", url, all_headers, body)
         with self._transfer(seconds):
-            return self._exchange("POST", url, all_headers, body, lambda raw: raw.read(max_bytes))
+            return self._exchange(request, lambda raw: raw.read(max_bytes))
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -329,62 +336,50 @@ class Client:
         finally:
             current_transfer.reset(before)
 
-    def _exchange(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        read: Callable[[HTTPResponse], bytes],
-    ) -> Answer:
-        request, host = self._prepare(method, url, headers, body)
-        try:
-            with self._adapter.send(request, stream=True).raw as raw:
-                return Answer(raw.status, raw.headers, read(raw), str(request.url))
-        except (RequestException, HTTPError) as error:
-            raise _explain(error, host) from error
-
     def _prepare(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> tuple[PreparedRequest, str]:
-        """The request and its host."""
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> PreparedRequest:
         try:
             request = Request(method, url, headers=dict(headers), data=body).prepare()
             parts = urlsplit(str(request.url))
-            port = PORTS[parts.scheme] if parts.port is None else parts.port
+            standard_port = PORTS[parts.scheme]
+            port = parts.port or standard_port
         except (ValueError, KeyError) as error:
-            raise _invalid("The address is not a web address (http or https).") from error
-        if parts.username is not None or not parts.hostname:
-            raise _invalid("The address must name a host, and no user or password.")
+            raise OutboundError("invalid_url", NO_WEB_ADDRESS) from error
+        if parts.username is not None:
+            raise OutboundError("invalid_url", "The address must not have a user or a password.")
         if not self._gate.allows_port(port):
-            sentence = f"Port {port} is not open to this service."
-            raise OutboundError("forbidden_port", sentence, permanent=True)
-        return request, parts.hostname
+            raise OutboundError("forbidden_port", f"Port {port} is not open to this service.")
+        return request
 
-
-def _invalid(sentence: str) -> OutboundError:
-    return OutboundError("invalid_url", sentence, permanent=True)
+    def _exchange(self, request: PreparedRequest, read: Callable[[HTTPResponse], bytes]) -> Answer:
+        url = str(request.url)
+        try:
+            with self._adapter.send(request, stream=True).raw as raw:
+                return Answer(raw.status, raw.headers, read(raw), url)
+        except (RequestException, HTTPError) as error:
+            raise _explain(error, urlsplit(url).hostname or url) from error
 
 
 def _redirected(answer: Answer) -> str:
     """http.client reads a header as Latin-1, so here are its bytes again, in ASCII."""
-    location = quote(answer.headers["Location"].encode("latin-1"), safe=PUNCTUATION)
+    location = quote(answer.headers["Location"].encode("latin-1"), safe=string.punctuation)
     try:
         return urljoin(answer.url, location)
     except ValueError as error:
-        raise _invalid("The address is redirected to one that is none.") from error
+        raise OutboundError("invalid_url", NO_WEB_ADDRESS) from error
 
 
 def _read(raw: HTTPResponse, max_bytes: int) -> bytes:
     encoding = raw.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ENCODINGS:
-        sentence = f"The server sent the file in an encoding that is not known: {encoding}."
-        raise OutboundError("unknown_encoding", sentence, permanent=True)
+        raise OutboundError(
+            "unknown_encoding", f"The file is packed in an unknown way: {encoding}."
+        )
     body = BytesIO()
     while chunk := raw.read(CHUNK_BYTES, decode_content=True):
         if body.tell() + len(chunk) + (raw.length_remaining or 0) > max_bytes:
-            sentence = f"The file is larger than {max_bytes:,} bytes."
-            raise OutboundError("too_large", sentence, permanent=True)
+            raise OutboundError("too_large", f"The file is larger than {max_bytes:,} bytes.")
         body.write(chunk)
     return body.getvalue()
 
@@ -394,22 +389,19 @@ def _explain(error: Exception, host: str) -> OutboundError:
     if time.monotonic() >= current_transfer.get().deadline:
         return OutboundError("timed_out", f"{host} took too long to answer.", permanent=False)
     if isinstance(error, InvalidURL):
-        return _invalid("The address is not a web address (http or https).")
+        return OutboundError("invalid_url", NO_WEB_ADDRESS)
+    if isinstance(error, DecodeError):
+        return OutboundError("bad_encoding", f"{host} sent a file that cannot be unpacked.")
     match _first_cause(error):
         case ssl.SSLCertVerificationError():
-            sentence = f"The certificate of {host} is not valid."
-            return OutboundError("tls_failed", sentence, permanent=True)
+            return OutboundError("tls_failed", f"The certificate of {host} is not valid.")
         case ssl.SSLError():
-            sentence = f"There is no secure connection to {host}."
-            return OutboundError("tls_failed", sentence, permanent=False)
+            code, sentence = "tls_failed", f"There is no secure connection to {host}."
         case IncompleteRead():
-            sentence = f"{host} sent only a part of the file."
-            return OutboundError("short_body", sentence, permanent=False)
-    if isinstance(error, DecodeError):
-        sentence = f"{host} sent a file that cannot be unpacked."
-        return OutboundError("bad_encoding", sentence, permanent=True)
-    sentence = f"{host} could not be reached, or broke the connection off."
-    return OutboundError("connection_failed", sentence, permanent=False)
+            code, sentence = "short_body", f"{host} sent only a part of the file."
+        case _:
+            code, sentence = "connection_failed", f"{host} could not be reached, or broke off."
+    return OutboundError(code, sentence, permanent=False)
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -13,6 +13,7 @@ import tracemalloc
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     names = ["-addext", "subjectAltName=DNS:shop.example"]
     files = ["-out", f"{folder}/cert.pem", "-keyout", f"{folder}/key.pem"]
     command = [openssl, *options.split(), *names, *files]
-    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - these words are ours
+    subprocess.run(command, check=True, capture_output=True)
     return folder / "cert.pem", folder / "key.pem"
 
 
@@ -89,6 +90,13 @@ def refusal(client: Client, url: str, *, seconds: float = 10, max_bytes: int = M
     with pytest.raises(OutboundError) as caught:
         client.get(url, seconds=seconds, max_bytes=max_bytes)
     return caught.value.code
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds
 
 
 # What a good server sends
@@ -261,20 +269,29 @@ def test_a_server_that_is_down_may_be_tried_again() -> None:
         origins.drip_body(),
         origins.drip_headers(),
         raw(endlessly=b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.05),
+        raw(endlessly=b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
         raw(head(200, {"Transfer-Encoding": "chunked"}), endlessly=b"1\r\nx\r\n", pause=0.05),
         raw(head(200, {"Transfer-Encoding": "chunked"}), endlessly=b"0", pause=0.05),
         content(PICTURE, delay=60),
         raw(head(200, {"Content-Length": "9"}), b"hello", b"", pause=60),
     ],
-    ids=["body", "headers", "continue", "chunks", "chunk length", "first byte", "stalled"],
+    ids=[
+        "body",
+        "headers",
+        "continue",
+        "continue fast",
+        "chunks",
+        "chunk length",
+        "first byte",
+        "stalled",
+    ],
 )
 def test_a_slow_server_is_left_at_the_deadline(
     origin: Origin, client: Client, answer: origins.Answer
 ) -> None:
     url = origin.on("/cup.jpg", answer)
-    started = time.monotonic()
-    assert refusal(client, url, seconds=0.5) == "timed_out"
-    assert time.monotonic() - started < 5
+    with within(5):
+        assert refusal(client, url, seconds=0.5) == "timed_out"
 
 
 def test_all_redirects_together_have_one_deadline(origin: Origin, client: Client) -> None:
@@ -286,14 +303,15 @@ def test_all_redirects_together_have_one_deadline(origin: Origin, client: Client
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_silent_server_is_left_at_the_deadline(silent: tuple[str, int], scheme: str) -> None:
     client = client_of(silent)
-    code = refusal(client, f"{scheme}://127.0.0.1:{silent[1]}/", seconds=0.5)
+    with within(5):
+        code = refusal(client, f"{scheme}://127.0.0.1:{silent[1]}/", seconds=0.5)
     client.close()
     assert code == "timed_out"
 
 
 def test_a_receiver_that_does_not_read_is_left_at_the_deadline(silent: tuple[str, int]) -> None:
     client = client_of(silent)
-    with pytest.raises(OutboundError) as caught:
+    with within(5), pytest.raises(OutboundError) as caught:
         client.post(f"http://127.0.0.1:{silent[1]}/", bytes(64 * MIB), {}, seconds=0.5)
     client.close()
     assert caught.value.code == "timed_out"
@@ -304,7 +322,8 @@ def test_a_slow_look_up_is_left_at_the_deadline(
 ) -> None:
     answered = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(60))
-    code = refusal(client, "http://shop.example/", seconds=0.5)
+    with within(5):
+        code = refusal(client, "http://shop.example/", seconds=0.5)
     answered.set()
     assert code == "timed_out"
 
@@ -450,7 +469,9 @@ def test_the_next_address_is_tried_when_the_first_is_down(resolver: Resolver) ->
     assert body == PICTURE
 
 
-@pytest.mark.parametrize(("number", "permanent"), [("EAI_NONAME", True), ("EAI_AGAIN", False)])
+@pytest.mark.parametrize(
+    ("number", "permanent"), [("EAI_NONAME", True), ("EAI_AGAIN", False), ("EAI_SYSTEM", False)]
+)
 def test_a_name_without_an_address_is_tried_again_only_if_the_look_up_failed(
     client: Client, monkeypatch: pytest.MonkeyPatch, number: str, permanent: bool
 ) -> None:
@@ -512,7 +533,8 @@ def test_a_slow_secure_server_is_left_at_the_deadline(
     resolver["shop.example"] = ["127.0.0.1"]
     secure.on("/cup.jpg", answer)
     client = client_of(secure.address, ca_file=certificate[0])
-    code = refusal(client, secure.url("/cup.jpg", host="shop.example"), seconds=1)
+    with within(5):
+        code = refusal(client, secure.url("/cup.jpg", host="shop.example"), seconds=1)
     client.close()
     assert code == "timed_out"
 

@@ -88,6 +88,7 @@ WRONG_URLS = [
     "http://127.0.0.1\x00.example/",
     "http\x00://127.0.0.1/",
     "ftp://127.0.0.1/",
+    "ftp://93.184.216.34:80/",
     "file:///etc/passwd",
     "file://127.0.0.1/etc/passwd",
     "gopher://127.0.0.1/",
