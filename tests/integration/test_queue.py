@@ -1,0 +1,290 @@
+"""The database as the queue: who gets what, and what is left when somebody stops."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+
+import pytest
+import sqlalchemy as sa
+
+import database as queue
+import reads
+from database import ClaimedImage, NewRequest, Outcome
+from engine import Database
+from tables import Image, Product, Status, Webhook
+from tests.integration.conftest import Product as Row
+from tests.integration.conftest import Stores
+
+pytestmark = pytest.mark.integration
+FIGURES = {"input_bytes": 100, "output_bytes": 40}
+
+
+def urls(number: int, host: str = "a.example") -> list[str]:
+    return [f"http://{host}/{n}.jpg" for n in range(number)]
+
+
+def claim(
+    database: Database,
+    worker: str = "ann",
+    *,
+    limit: int = 3,
+    lease_seconds: float = 60,
+    passing_over: Iterable[str] = (),
+) -> list[ClaimedImage]:
+    return queue.claim_images(
+        database, worker, limit=limit, lease_seconds=lease_seconds, passing_over=set(passing_over)
+    )
+
+
+def finish_all(database: Database, worker: str = "ann") -> None:
+    while images := claim(database, worker):
+        queue.record(database, worker, [Outcome.completed(image, **FIGURES) for image in images])
+
+
+def progress(database: Database, public_id: uuid.UUID) -> dict[str, int | float]:
+    request = reads.find_request(database, public_id)
+    assert request is not None
+    return reads.progress(request)
+
+
+def statuses(database: Database) -> list[Status]:
+    with database.read() as tx:
+        return list(tx.scalars(sa.select(Image.status).order_by(Image.id)))
+
+
+def test_eight_threads_claim_each_image_once(database: Database, store: Stores) -> None:
+    store(*urls(400))
+    claimed: list[int] = []
+
+    def work(worker: str) -> None:
+        while images := claim(database, worker):
+            claimed.extend(image.id for image in images)
+
+    threads = [threading.Thread(target=work, args=(f"worker {n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(claimed) == len(set(claimed)) == 400
+
+
+def test_images_are_claimed_in_the_order_of_the_csv(database: Database, store: Stores) -> None:
+    store(*urls(5))
+
+    images = [*claim(database), *claim(database)]
+
+    assert [image.position for image in images] == [1, 2, 3, 4, 5]
+
+
+def test_requests_take_turns(database: Database, store: Stores) -> None:
+    first, second = store(*urls(6)), store(*urls(6))
+
+    served = [claim(database)[0].public_id for _ in range(4)]
+
+    assert served == [first, second, first, second]
+
+
+def test_a_new_request_is_served_before_one_that_waits_for_its_next_turn(
+    database: Database, store: Stores
+) -> None:
+    store(*urls(9))
+    claim(database)
+
+    late = store(*urls(1))
+
+    assert claim(database)[0].public_id == late
+
+
+def test_a_host_is_passed_over(database: Database, store: Stores) -> None:
+    store(*urls(5, "slow.example"), *urls(1, "Fast.Example:8080"))
+
+    (image,) = claim(database, passing_over=["slow.example"])
+
+    assert image.host == "fast.example:8080"
+    assert claim(database, passing_over=["slow.example"]) == []
+
+
+def test_a_recorded_image_moves_the_counters_with_it(database: Database, store: Stores) -> None:
+    request_id = store(*urls(3))
+    good, bad, moody = claim(database)
+
+    queue.record(
+        database,
+        "ann",
+        [
+            Outcome.completed(good, **FIGURES),
+            Outcome.failed(bad, "http_404", "gone"),
+            Outcome.again(moody, 60, "http_503", "busy"),
+        ],
+    )
+
+    assert statuses(database) == [Status.COMPLETED, Status.FAILED, Status.PENDING]
+    expected = {"total": 3, "completed": 1, "failed": 1, "pending": 1, "percent": 66.7}
+    assert progress(database, request_id) == expected
+
+
+def test_an_image_to_be_tried_again_is_due_only_then(database: Database, store: Stores) -> None:
+    store(*urls(1))
+    (image,) = claim(database)
+    queue.record(database, "ann", [Outcome.again(image, 0.3, "http_503", "busy")])
+
+    assert claim(database) == []
+    time.sleep(0.4)
+    (again,) = claim(database)
+    assert again.attempts == 2
+
+
+def test_what_is_recorded_twice_counts_once(database: Database, store: Stores) -> None:
+    request_id = store(*urls(2))
+    image, _ = claim(database)
+
+    for _ in range(2):
+        queue.record(database, "ann", [Outcome.completed(image, **FIGURES)])
+
+    assert progress(database, request_id)["completed"] == 1
+
+
+def test_a_worker_that_lost_its_claim_changes_nothing(database: Database, store: Stores) -> None:
+    request_id = store(*urls(1))
+    (lost,) = claim(database, "ann", lease_seconds=0.05)
+    time.sleep(0.1)
+    queue.recover(database, claim_limit=3)
+    (taken,) = claim(database, "bob")
+
+    queue.record(database, "ann", [Outcome.failed(lost, "http_404", "gone")])
+    assert progress(database, request_id)["failed"] == 0
+    queue.record(database, "bob", [Outcome.completed(taken, **FIGURES)])
+    assert progress(database, request_id)["completed"] == 1
+
+
+def test_a_claim_that_is_renewed_does_not_run_out(database: Database, store: Stores) -> None:
+    store(*urls(1))
+    (image,) = claim(database, lease_seconds=0.05)
+    queue.renew(database, "ann", [image.id], 60)
+    time.sleep(0.1)
+
+    queue.recover(database, claim_limit=3)
+
+    assert statuses(database) == [Status.PROCESSING]
+
+
+def test_an_image_given_back_has_not_been_tried(database: Database, store: Stores) -> None:
+    store(*urls(1))
+    (image,) = claim(database)
+
+    queue.record(database, "ann", [Outcome.given_back(image)])
+
+    (again,) = claim(database)
+    assert (again.attempts, again.stops) == (1, 0)
+
+
+def test_images_that_only_waited_in_a_worker_that_stopped_are_never_given_up(
+    database: Database, store: Stores
+) -> None:
+    store(*urls(3))
+
+    for _ in range(10):
+        assert len(claim(database, lease_seconds=0.01)) == 3
+        time.sleep(0.02)
+        queue.recover(database, claim_limit=3)
+
+    assert [image.attempts for image in claim(database)] == [1, 1, 1]
+
+
+def test_an_image_that_stops_its_worker_too_often_has_failed(
+    database: Database, store: Stores
+) -> None:
+    request_id = store(*urls(1))
+    for _ in range(3):
+        (image,) = claim(database, lease_seconds=0.05)
+        if image.stops:
+            queue.suspect(database, "ann", image)
+        time.sleep(0.1)
+        queue.recover(database, claim_limit=3)
+
+    assert statuses(database) == [Status.FAILED]
+    assert progress(database, request_id)["failed"] == 1
+    assert queue.claim_finished(database, "ann", 60) is not None
+
+
+def test_one_worker_finishes_a_request(database: Database, store: Stores) -> None:
+    public_id = store(*urls(4), webhook_url="http://a.example/hook")
+    finish_all(database)
+
+    finished = queue.claim_finished(database, "ann", 60)
+
+    assert finished is not None
+    assert finished.public_id == public_id
+    assert queue.claim_finished(database, "bob", 60) is None
+    assert not queue.complete(database, "bob", finished, 0)
+    assert queue.complete(database, "ann", finished, 0)
+    assert not queue.complete(database, "ann", finished, 0)
+    with database.read() as tx:
+        assert tx.scalar(sa.select(sa.func.count()).select_from(Webhook)) == 1
+
+
+def test_a_request_whose_finisher_stopped_is_finished_by_another(
+    database: Database, store: Stores
+) -> None:
+    store(*urls(1))
+    finish_all(database)
+    assert queue.claim_finished(database, "ann", 0.05) is not None
+    time.sleep(0.1)
+
+    assert queue.work_is_due(database)
+    assert queue.claim_finished(database, "bob", 60) is not None
+
+
+def test_the_results_of_a_large_request_come_in_order(database: Database) -> None:
+    rows = [Row(n, tuple(urls(n % 3))) for n in range(1, 4000)]
+    new = NewRequest(public_id=uuid.uuid4(), file_name="a.csv")
+    queue.store_request(database, new, rows)
+    request = reads.find_request(database, new.public_id)
+    assert request is not None
+    finished = queue.FinishedRequest(request.id, new.public_id, None)
+
+    found = [(r.row_number, r.position) for r in queue.results(database, "ann", finished, 60)]
+
+    assert found == [(row.number, p + 1) for row in rows for p in range(len(row.urls))]
+
+
+def test_rows_that_raise_leave_nothing_behind(database: Database) -> None:
+    def rows() -> Iterable[Row]:
+        yield from (Row(n, ("http://a.example/1.jpg",)) for n in range(1, 5000))
+        raise ValueError("row 5000 is bad")
+
+    with pytest.raises(ValueError, match="row 5000"):
+        queue.store_request(database, NewRequest(public_id=uuid.uuid4(), file_name="a"), rows())
+
+    with database.read() as tx:
+        assert tx.scalar(sa.select(sa.func.count()).select_from(Product)) == 0
+        assert statuses(database) == []
+
+
+def test_there_is_nothing_due_when_all_is_done(database: Database, store: Stores) -> None:
+    store(*urls(2))
+    assert queue.work_is_due(database)
+
+    finish_all(database)
+    finished = queue.claim_finished(database, "ann", 60)
+    assert finished is not None
+    queue.complete(database, "ann", finished, 0)
+
+    assert not queue.work_is_due(database)
+
+
+def test_a_due_webhook_is_claimed_once(database: Database, store: Stores) -> None:
+    store(*urls(1), webhook_url="http://a.example/hook")
+    finish_all(database)
+    finished = queue.claim_finished(database, "ann", 60)
+    assert finished is not None
+    queue.complete(database, "ann", finished, 0)
+
+    (webhook,) = queue.claim_webhooks(database, "ann", limit=4, lease_seconds=60)
+
+    assert (webhook.url, webhook.attempts) == ("http://a.example/hook", 1)
+    assert queue.claim_webhooks(database, "bob", limit=4, lease_seconds=60) == []
