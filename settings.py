@@ -19,7 +19,8 @@ class WrongSetting(SystemExit):
     """A variable's value cannot be used; ends the program with one line that names it."""
 
     def __init__(self, variable: str, value: str, expected: str) -> None:
-        super().__init__(f"{variable} is {value!r}, but it must be {expected}.")
+        shown = "not usable" if "SECRET" in variable or "://" in value else repr(value)
+        super().__init__(f"{variable} is {shown}, but it must be {expected}.")
 
 
 @dataclass(frozen=True, kw_only=True)

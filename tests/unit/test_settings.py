@@ -1,0 +1,67 @@
+"""A wrong setting stops the start with the name of its variable and what it should be."""
+
+from __future__ import annotations
+
+import pytest
+
+import settings
+from settings import Settings, WrongSetting
+
+
+def test_without_an_environment_every_setting_has_its_default() -> None:
+    assert settings.read({}) == Settings()
+
+
+def test_an_empty_variable_keeps_the_default() -> None:
+    assert settings.read({"PORT": "", "WEBHOOK_SECRET": " "}) == Settings()
+
+
+def test_every_setting_can_be_given() -> None:
+    given = settings.read(
+        {
+            "PORT": "8000",
+            "PUBLIC_BASE_URL": "https://images.example/",
+            "WEBHOOK_SCHEDULE": "0, 2.5",
+            "ALLOWED_PRIVATE_HOSTS": "127.0.0.1:8000, [::1]:9000",
+            "ALLOWED_PORTS": "80,81",
+            "DOWNLOAD_SECONDS": "1.5",
+        }
+    )
+
+    assert (given.port, given.public_base_url) == (8000, "https://images.example")
+    assert (given.webhook_schedule, given.download_seconds) == ((0, 2.5), 1.5)
+    assert given.allowed_private_hosts == {("127.0.0.1", 8000), ("::1", 9000)}
+    assert given.allowed_ports == {80, 81}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("DATABASE_URL", "mysql://a/b"),
+        ("REDIS_URL", "http://a"),
+        ("PUBLIC_BASE_URL", "images.example"),
+        ("WEBHOOK_SECRET", "not base64!"),
+        ("WEBHOOK_SECRET", "c2hvcnQ="),
+        ("WEBHOOK_SCHEDULE", "soon"),
+        ("WEBHOOK_SCHEDULE", "-1"),
+        ("ALLOWED_PRIVATE_HOSTS", "localhost:80"),
+        ("ALLOWED_PRIVATE_HOSTS", "127.0.0.1"),
+        ("ALLOWED_PORTS", "80,70000"),
+        ("MAX_UPLOAD_BYTES", "64 MiB"),
+        ("DOWNLOAD_SECONDS", "0"),
+        ("LEASE_SECONDS", "nan"),
+        ("CLAIM_LIMIT", "0"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_and_names_its_variable(variable: str, value: str) -> None:
+    with pytest.raises(WrongSetting, match=rf"^{variable} .* must be "):
+        settings.read({variable: value})
+
+
+def test_a_wrong_secret_is_not_repeated() -> None:
+    with pytest.raises(WrongSetting) as stopped:
+        settings.read({"WEBHOOK_SECRET": "hunter2"})
+
+    assert "hunter2" not in str(stopped.value)
