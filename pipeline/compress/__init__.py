@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from pipeline.compress import avif, colour, gif, ico, jpeg, png, tiff, webp
+from pipeline.compress import avif, colour, gif, ico, jpeg, ladder, png, tiff, webp
+from pipeline.compress.ladder import Climb
 from pipeline.compress.model import Compressed, Options, Unreadable
 from pipeline.compress.picture import Picture, decoded, upright
 from pipeline.compress.search import Attempt
@@ -42,9 +43,6 @@ FORMATS = {
 
 DEFAULTS = Options()
 
-# A picture is made smaller in steps of a quarter, and never so far that nothing is left to see.
-STEP = 0.75
-SMALLEST_SIDE = 16
 # A profile larger than this share of the budget is applied to the pixels and left out.
 LARGEST_PROFILE_SHARE = 0.15
 
@@ -119,27 +117,28 @@ def _limit(picture: Picture, options: Options) -> float:
     )
 
 
-def _smallest(
-    source: Source, target: str, picture: Picture, limit: float, budget: int
-) -> Compressed:
-    """Down the ladder of sizes until one fits; else the smallest result met on the way."""
-    met: list[tuple[Attempt, Picture]] = []
-    if limit < 1:
-        picture = picture.scaled(limit)
-    elif target == source.format and (stripped := _stripped(source, picture, target)):
-        met.append((Attempt(content=stripped, size=len(stripped), method="lossless"), picture))
-    full_size, encodes = picture, 0
-    while not met or met[-1][0].size > budget or met[-1][0].content is None:
-        attempt = FORMATS[target].shrink(picture, budget, source)
-        encodes += attempt.encodes
-        if picture.scale != full_size.scale:
-            attempt = replace(attempt, method="downscale")
-        met.append((attempt, picture))
-        factor = picture.scale / full_size.scale * STEP
-        if max(full_size.image.size) * factor < SMALLEST_SIDE:
-            break
-        picture = full_size.scaled(factor)
-    return _answer(source, target, met, budget, encodes)
+def _smallest(source: Source, target: str, full: Picture, limit: float, budget: int) -> Compressed:
+    climb = Climb()
+    aimed = full.scaled(limit) if limit < 1 else full
+    if aimed is full and target == source.format and (stripped := _stripped(source, full, target)):
+        free = Attempt(content=stripped, size=len(stripped), method="lossless", encodes=0)
+        climb.add(free, full)
+    if not climb.met or not climb.met[0][0].fits(budget):
+        ladder.descend(climb, aimed, lambda each: _shrink(target, each, budget, source), budget)
+    attempt, chosen = ladder.best(climb, aimed, budget)
+    if len(attempt.content or b"") >= len(source.original):
+        attempt, target, chosen = _as_it_came(source), source.format, full
+    elif chosen.scale != aimed.scale:
+        attempt = replace(attempt, method="downscale")
+    return _answer(target, attempt, chosen, climb.encodes, budget)
+
+
+def _as_it_came(source: Source) -> Attempt:
+    return Attempt(content=source.original, size=len(source.original), method="original")
+
+
+def _shrink(target: str, picture: Picture, budget: int, source: Source) -> Attempt:
+    return FORMATS[target].shrink(picture, budget, source)
 
 
 def _stripped(source: Source, picture: Picture, target: str) -> bytes:
@@ -149,21 +148,11 @@ def _stripped(source: Source, picture: Picture, target: str) -> bytes:
 
 
 def _answer(
-    source: Source,
-    target: str,
-    met: list[tuple[Attempt, Picture]],
-    budget: int,
-    encodes: int,
+    target: str, attempt: Attempt, picture: Picture, encodes: int, budget: int
 ) -> Compressed:
-    usable = [(attempt, picture) for attempt, picture in met if attempt.content is not None]
-    attempt, picture = min(usable, key=lambda each: each[0].size)
-    content = attempt.content or b""
-    if len(content) >= len(source.original):
-        attempt = Attempt(content=source.original, size=0, method="original")
-        content, target, picture = source.original, source.format, met[0][1]
     width, height = picture.displayed_size
     return Compressed(
-        content=content,
+        content=attempt.content or b"",
         extension=FORMATS[target].extension,
         format=target,
         width=width,
@@ -172,5 +161,5 @@ def _answer(
         quality=attempt.quality,
         scale=round(picture.scale, 4),
         encodes=encodes,
-        target_met=len(content) <= budget,
+        target_met=attempt.fits(budget),
     )

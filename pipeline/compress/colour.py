@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms, ImageStat
 
 SRGB = ImageCms.createProfile("sRGB")
 
@@ -41,12 +41,26 @@ def without_needless_alpha(image: Image.Image) -> Image.Image:
     return image
 
 
+def without_hidden(image: Image.Image) -> Image.Image:
+    """No colours under fully transparent pixels: nobody sees them, and they cost bytes."""
+    return image.convert("RGBa").convert("RGBA") if image.mode == "RGBA" else image
+
+
 def same_mode(frames: Iterable[Image.Image]) -> tuple[Image.Image, ...]:
     """All frames in the richest of their modes: encoders of animations want one."""
     frames = list(frames)
     modes = {frame.mode for frame in frames}
     mode = next(mode for mode in ("RGBA", "RGB", "L") if mode in modes)
     return tuple(frame if frame.mode == mode else frame.convert(mode) for frame in frames)
+
+
+def squared_error(before: Image.Image, after: Image.Image) -> float:
+    """Over all pixels and channels; what differs under transparency counts as it shows."""
+    pair = [image.convert(before.mode) for image in (before, after)]
+    if before.mode == "RGBA":
+        pair = [image.convert("RGBa") for image in pair]
+    bands = zip(*(image.split() for image in pair), strict=True)
+    return sum(ImageStat.Stat(ImageChops.difference(*band)).sum2[0] for band in bands)
 
 
 def on_white(image: Image.Image) -> Image.Image:

@@ -30,12 +30,7 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
         knob,
     )
     method = "lossless" if with_gifsicle and found.best.x == 0 else "palette"
-    return Attempt(
-        content=found.best.content,
-        size=found.best.size,
-        method=method,
-        encodes=found.encodes,
-    )
+    return found.attempt(method)
 
 
 @functools.cache

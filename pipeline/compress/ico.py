@@ -17,24 +17,19 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
     exact = _container(frames)
     if len(exact) <= budget:
         return Attempt(content=exact, size=len(exact), method="lossless")
-    knob = Knob(start=0, finest=0, coarsest=4, slope=png.SLOPE)
+    knob = Knob(start=0, finest=0, coarsest=4, slope=png.SLOPE_OF_COLOURS)
     found = finest_that_fits(lambda x: _fewer_colours(frames, x), budget, knob)
-    return Attempt(
-        content=found.best.content,
-        size=found.best.size,
-        method="palette",
-        encodes=1 + found.encodes,
-    )
+    return found.attempt("palette")
 
 
 def _fewer_colours(frames: tuple[Image.Image, ...], x: float) -> bytes:
     colours = round(2 ** (8 - x))
-    return _container(tuple(png.palette_of((frame,), colours)[0] for frame in frames))
+    return _container(tuple(png.with_palette((frame,), colours)[0] for frame in frames))
 
 
 def _container(frames: tuple[Image.Image, ...]) -> bytes:
     """ICONDIR, one ICONDIRENTRY a frame (0 stands for 256 pixels), then the pictures."""
-    pictures = [png.optimised(encoded(frame, "PNG")) for frame in frames]
+    pictures = [png.optimised(encoded(frame, "PNG"), png.PALETTE_LEVEL) for frame in frames]
     at = 6 + 16 * len(frames)
     entries = b""
     for frame, content in zip(frames, pictures, strict=True):

@@ -10,7 +10,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from PIL import Image
@@ -26,7 +26,8 @@ class Attempt:
     """The best a format found for one picture at one size.
 
     ``content`` is None when a sample already told that nothing fits; ``size`` is measured or,
-    then, predicted.
+    then, predicted. ``acceptable`` is false below the format's floor, where fewer pixels may be
+    the better way.
     """
 
     content: bytes | None
@@ -34,6 +35,10 @@ class Attempt:
     method: str
     quality: int | None = None
     encodes: int = 1
+    acceptable: bool = True
+
+    def fits(self, budget: int) -> bool:
+        return self.content is not None and self.size <= budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +76,39 @@ class Found:
     encodes: int
     slope: float
 
+    def around(self, knob: Knob) -> Knob:
+        """The knob for another search of the same picture, started where this one ended."""
+        return replace(knob, start=self.best.x, slope=self.slope)
+
+    def attempt(
+        self, method: str, quality: int | None = None, *, acceptable: bool = True
+    ) -> Attempt:
+        return Attempt(
+            content=self.best.content,
+            size=self.best.size,
+            method=method,
+            quality=quality and min(max(quality, 1), 100),
+            encodes=self.encodes,
+            acceptable=acceptable,
+        )
+
 
 def finest_that_fits(
-    encode: Callable[[float], bytes], budget: int, knob: Knob, tries: int = 4
+    encode: Callable[[float], bytes],
+    budget: int,
+    knob: Knob,
+    tries: int = 4,
+    good_enough: float = GOOD_ENOUGH,
 ) -> Found:
-    """Encode at most ``tries`` times; the last is at the coarsest when nothing fitted before."""
+    """Encode at most ``tries`` times; the last is at the coarsest when nothing fitted before.
+
+    What fits and is larger than the share ``good_enough`` of the budget ends the search.
+    """
     done: list[Try] = []
     x = knob.clamp(knob.start)
     while True:
         done.append(Try(x, encode(x)))
-        if _is_done(done, budget, knob, tries):
+        if _is_done(done, budget, knob, tries, good_enough):
             break
         x = _next(done, budget, knob, last=len(done) == tries - 1)
     fitting = [each for each in done if each.size <= budget]
@@ -88,10 +116,10 @@ def finest_that_fits(
     return Found(best, len(done), _slope(done, knob))
 
 
-def _is_done(done: list[Try], budget: int, knob: Knob, tries: int) -> bool:
+def _is_done(done: list[Try], budget: int, knob: Knob, tries: int, good_enough: float) -> bool:
     last = done[-1]
     if last.size <= budget:
-        good = last.size >= GOOD_ENOUGH * budget or last.x <= knob.finest
+        good = last.size >= good_enough * budget or last.x <= knob.finest
     else:
         good = last.x >= knob.coarsest
     return good or len(done) == tries or _next(done, budget, knob, last=False) == last.x

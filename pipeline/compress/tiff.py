@@ -19,13 +19,7 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
         return Attempt(content=exact, size=len(exact), method="lossless")
     knob = Knob(start=25, finest=5, coarsest=60, slope=-0.02, whole=True)
     found = finest_that_fits(lambda x: _save(picture, 100 - round(x)), budget, knob)
-    return Attempt(
-        content=found.best.content,
-        size=found.best.size,
-        method="quality",
-        quality=round(100 - found.best.x),
-        encodes=1 + found.encodes,
-    )
+    return found.attempt("quality", round(100 - found.best.x))
 
 
 def _save(picture: Picture, quality: int | None) -> bytes:

@@ -5,36 +5,36 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from PIL import Image
+
+from pipeline.compress import sample
 from pipeline.compress.picture import Picture
 from pipeline.compress.search import Attempt, Knob, encoded, finest_that_fits
 from pipeline.compress.source import Source
 
+# d log(size) over one unit of 100 - quality; at 80 and above it is twice as steep.
 SLOPE = -0.02
-LOSSLESS_START, LOSSY_START = 10, 50
-FLOOR = 80  # 100 - quality
+LOSSLESS_START, LOSSY_START = 5, 60
+# At quality 28 fewer pixels score 2 to 7 points of SSIMULACRA 2 more than a lower quality.
+FLOOR, COARSEST = 72, 98
+BLOCK = 16  # pixels: the side of a macroblock
 FLAGS_OF_METADATA = 0x08 | 0x04  # EXIF, XMP (RFC 9649, section 2.7.1)
 
 
 def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
-    knob = Knob(
-        start=LOSSLESS_START if b"VP8L" in source.original[:64] else LOSSY_START,
-        finest=0,
-        coarsest=FLOOR,
-        slope=SLOPE,
-    )
-    found = finest_that_fits(lambda x: _encode(picture, 100 - x), budget, knob)
-    return Attempt(
-        content=found.best.content,
-        size=found.best.size,
-        method="quality",
-        quality=max(1, round(100 - found.best.x)),
-        encodes=found.encodes,
-    )
+    lossless = source.format != "webp" or b"VP8L" in source.original[:64]
+    start = LOSSLESS_START if lossless else LOSSY_START
+    knob = Knob(start=start, finest=0, coarsest=COARSEST, slope=SLOPE)
+    if not picture.animated and sample.is_large(picture.image):
+        part, share = sample.strips(picture.image, BLOCK)
+        knob = finest_that_fits(lambda x: _still(part, x), int(budget * share), knob).around(knob)
+    found = finest_that_fits(lambda x: _encode(picture, x), budget, knob)
+    return found.attempt("quality", round(100 - found.best.x), acceptable=found.best.x <= FLOOR)
 
 
-def _encode(picture: Picture, quality: float) -> bytes:
+def _encode(picture: Picture, x: float) -> bytes:
     if not picture.animated:
-        return encoded(picture.image, "WEBP", quality=quality, method=4, **picture.dress())
+        return _still(picture.image, x, **picture.dress())
     return encoded(
         picture.image,
         "WEBP",
@@ -42,10 +42,25 @@ def _encode(picture: Picture, quality: float) -> bytes:
         append_images=picture.frames[1:],
         duration=[round(duration) for duration in picture.durations],
         loop=picture.loop or 0,
-        quality=quality,
+        quality=100 - x,
+        alpha_quality=_alpha_quality(x),
         method=4,
         **picture.dress(),
     )
+
+
+def _still(image: Image.Image, x: float, **dress: bytes) -> bytes:
+    return encoded(
+        image, "WEBP", quality=100 - x, alpha_quality=_alpha_quality(x), method=4, **dress
+    )
+
+
+def _alpha_quality(x: float) -> int:
+    """An alpha channel without loss can be most of a small file, so it pays its part.
+
+    At 70 it has 16 levels, at 80 96 (libwebp, quant_levels_utils); above quality 75 it is exact.
+    """
+    return round(min(max(100 - (x - 25) * 0.75, 70), 100))
 
 
 def strip(original: bytes, exif: bytes) -> bytes:
