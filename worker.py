@@ -19,11 +19,12 @@ from functools import cache
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import after_setup_logger, worker_ready, worker_shutting_down
 from celery.worker import state
 from kombu.exceptions import OperationalError
 
 import database
+import logs
 import settings
 from engine import Database
 from outbound import Client
@@ -154,6 +155,11 @@ _sweep: Any = None
 
 def _wake_idle(processes: int) -> None:
     ring(processes - len(state.active_requests))
+
+
+@after_setup_logger.connect
+def _show_fields(logger: logging.Logger, **_: Any) -> None:
+    logs.show_fields(logger)
 
 
 @worker_shutting_down.connect

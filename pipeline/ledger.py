@@ -168,6 +168,8 @@ class Ledger:
         try:
             if database.record(self._database, self._worker, outcomes):
                 self._ended.set()
+            for outcome in outcomes:
+                _log(outcome)
         except DatabaseError:
             logger.exception("outcomes could not be recorded yet", extra={"count": len(outcomes)})
             return False
@@ -188,3 +190,14 @@ class Ledger:
         if since is not None and time.monotonic() - since > STUCK_SECONDS:
             logger.critical("one picture took too long: the worker process ends itself")
             os._exit(os.EX_SOFTWARE)
+
+
+def _log(outcome: Outcome) -> None:
+    image = outcome.image
+    fields = {"request_id": image.public_id, "row": image.row_number, "position": image.position}
+    about = {
+        "code": outcome.columns.get("error_code"),
+        "bytes": outcome.columns.get("output_bytes"),
+    }
+    shown = {name: value for name, value in about.items() if value is not None}
+    logger.info("image %s", outcome.status.lower(), extra=fields | shown)
