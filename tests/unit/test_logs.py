@@ -11,8 +11,8 @@ import logs
 def logged(message: str, **options: object) -> str:
     """The line that a logger with one handler writes."""
     file = io.StringIO()
-    logger = logging.Logger("test")
-    logger.addHandler(logging.StreamHandler(file))
+    logger = logging.getLogger("test of log lines")
+    logger.handlers = [logging.StreamHandler(file)]
     logs.show_fields(logger)
     logger.error(message, **options)  # type: ignore[arg-type]
     return file.getvalue()
