@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.conftest import photo, photo_urls
-from tests.origin import Origin, content
-from tests.system import System, csv_of, eventually
+from tests.origin import Handler, Origin, content
+from tests.system import PATIENCE, System, csv_of, eventually
 
 SWITCHES = (
     "--headless",
@@ -100,10 +102,23 @@ def page(browser: Chrome, system: System, tmp_path: Path) -> Page:
     return Page(browser, system.url, tmp_path)
 
 
+@dataclass(frozen=True)
+class HeldPhoto:
+    url: str
+    release: Callable[[], None]
+
+
 @pytest.fixture
-def slow_photo(origin: Origin) -> str:
-    """It takes long enough that a person can watch."""
-    return origin.on("/slow.jpg", content(photo(7), delay=2))
+def held(origin: Origin) -> Iterator[HeldPhoto]:
+    """A photo that its origin keeps back until it is released, so that a test can watch."""
+    gate = threading.Event()
+
+    def answer(handler: Handler) -> None:
+        gate.wait(PATIENCE)
+        content(photo(7))(handler)
+
+    yield HeldPhoto(origin.on("/held.jpg", answer), gate.set)
+    gate.set()
 
 
 def test_an_upload_is_watched_until_all_its_images_are_there(page: Page, origin: Origin) -> None:
@@ -125,13 +140,14 @@ def test_a_csv_can_be_dropped_on_the_page(page: Page, origin: Origin) -> None:
     page.says("state", "Completed")
 
 
-def test_the_bar_stands_where_the_work_stands(page: Page, origin: Origin, slow_photo: str) -> None:
-    page.upload(csv_of(("Cup", *photo_urls(origin, 1)), ("Vase", slow_photo)))
+def test_the_bar_stands_where_the_work_stands(page: Page, origin: Origin, held: HeldPhoto) -> None:
+    page.upload(csv_of(("Cup", *photo_urls(origin, 1)), ("Vase", held.url)))
 
     eventually(lambda: page.text("done") == "1")
     bar = page.part("part")
     assert (bar.get_property("value"), bar.get_property("max")) == (1, 2)
     assert page.text("waiting") == "1"
+    held.release()
     page.says("count", "2 of 2 images")
 
 
@@ -177,6 +193,7 @@ def test_a_refused_csv_lists_each_problem_with_its_place(page: Page) -> None:
 def test_a_mended_csv_is_taken_after_a_refusal(page: Page, origin: Origin) -> None:
     page.upload(csv_of(("Cup", "cup.jpg")))
     page.says("refused", "mend this problem")
+    assert page.text("chosen") == "or drop it here"  # Chromium would not send a changed file
 
     page.upload(csv_of(("Cup", *photo_urls(origin, 1))))
 
@@ -194,6 +211,16 @@ def test_a_wrong_option_is_shown_and_marked(page: Page, origin: Origin) -> None:
     assert webhook.get_dom_attribute("aria-invalid") == "true"
 
 
+def test_the_webhook_s_fate_is_told(page: Page, origin: Origin) -> None:
+    receiver = origin.on("/page-webhook", content(status=204))
+    page.part("options").find_element(By.TAG_NAME, "summary").click()
+    page.part("options").find_element(By.NAME, "webhook_url").send_keys(receiver)
+
+    page.upload(csv_of(("Cup", *photo_urls(origin, 1))))
+
+    page.says("webhook", f"{receiver} was told.")
+
+
 def test_a_file_that_is_too_large_is_not_even_sent(page: Page) -> None:
     page.upload("x" * 2_000_000)
 
@@ -209,11 +236,12 @@ def test_names_with_markup_in_them_are_shown_as_text(page: Page, origin: Origin)
     assert page.browser.title == "Completed · <b>products<b>.csv"
 
 
-def test_a_reload_goes_on_watching(page: Page, slow_photo: str) -> None:
-    page.upload(csv_of(("Vase", slow_photo)))
+def test_a_reload_goes_on_watching(page: Page, held: HeldPhoto) -> None:
+    page.upload(csv_of(("Vase", held.url)))
     page.says("count", "0 of 1 image")
 
     page.browser.refresh()
+    held.release()
 
     page.says("state", "Completed")
     assert page.text("job-title") == "products.csv"
@@ -236,24 +264,25 @@ def test_an_unknown_link_says_so(page: Page) -> None:
 def test_more_images_come_only_when_asked_for(page: Page, system: System, origin: Origin) -> None:
     (url,) = photo_urls(origin, 1)
     page.open(f"{page.url}/#{system.accepted(csv_of(*[('Cup', url)] * 150))}")
-    page.says("shown", "100 of 150 images shown.")
+    page.says("state", "Completed")
+    assert page.text("shown") == "100 of 150 images shown."
 
     page.part("more").click()
 
     eventually(lambda: len(page.cells("images")) == 1 + 150)
-    page.says("state", "Completed")
     assert not page.part("more").is_displayed()
 
 
 def test_while_the_service_is_away_the_page_says_so_and_goes_on(
-    page: Page, slow_photo: str, offline: Callable[[bool], Any]
+    page: Page, held: HeldPhoto, offline: Callable[[bool], Any]
 ) -> None:
-    page.upload(csv_of(("Vase", slow_photo)))
+    page.upload(csv_of(("Vase", held.url)))
     page.says("count", "0 of 1 image")
 
     offline(True)
     page.says("trouble", "The service does not answer. This page keeps trying")
     offline(False)
+    held.release()
 
     page.says("state", "Completed")
     assert page.text("trouble") == ""
