@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 
@@ -10,7 +11,7 @@ def reason_against(host: str, port: int) -> str | None:
     try:
         listen(host, port).close()
     except OSError as error:
-        return error.strerror or str(error)
+        return os.strerror(error.errno) if error.errno else str(error)
     return None
 
 

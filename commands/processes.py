@@ -26,10 +26,11 @@ class Died(SystemExit):
 class Program:
     name: str
     process: subprocess.Popen[bytes]
+    is_needed: bool  # by the others, and so it ends after them
 
 
 class Programs:
-    """Use as a context manager: leaving it stops what was started, the last one first.
+    """Use as a context manager: leaving it stops what was started.
 
     A signal only sets a flag, which ``pause`` looks at. So none can strike between the start of
     a program and the line that remembers it.
@@ -46,17 +47,17 @@ class Programs:
         return self
 
     def __exit__(self, *_: object) -> None:
-        print("Stopping")
         deadline = time.monotonic() + GRACE_SECONDS
-        for program in reversed(self._programs):
-            program.process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                program.process.wait(max(0.1, deadline - time.monotonic()))
-            _kill_group(program.process.pid)
-            program.process.wait()
+        for is_needed in (False, True):
+            _stop([each for each in self._programs if each.is_needed is is_needed], deadline)
 
     def start(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        is_needed: bool = False,
     ) -> None:
         """In a group of its own: Ctrl-C comes here first, and then everything ends in order."""
         process = subprocess.Popen(
@@ -68,12 +69,13 @@ class Programs:
             stderr=self._output,
             start_new_session=True,
         )
-        self._programs.append(Program(name, process))
+        self._programs.append(Program(name, process, is_needed))
 
     def pause(self, seconds: float = POLL_SECONDS) -> None:
         """Sleep a little. Raises SystemExit when asked to stop, and Died for a dead program."""
         time.sleep(seconds)
         if self._is_asked_to_stop:
+            print("Stopping")
             raise SystemExit(0)
         for program in self._programs:
             if (code := program.process.poll()) is not None:
@@ -86,6 +88,16 @@ class Programs:
 
     def _ask_to_stop(self, *_: Any) -> None:
         self._is_asked_to_stop = True
+
+
+def _stop(programs: Sequence[Program], deadline: float) -> None:
+    for program in programs:
+        program.process.terminate()
+    for program in programs:
+        with suppress(subprocess.TimeoutExpired):
+            program.process.wait(max(0, deadline - time.monotonic()))
+        _kill_group(program.process.pid)
+        program.process.wait()
 
 
 def _kill_group(group: int) -> None:

@@ -53,10 +53,10 @@ def start(programs: Programs, server: str, url: str, folder: str) -> None:
         "appendonly": "no",
         "maxmemory-policy": "noeviction",
         "dir": folder,
-        "loglevel": "warning",
+        "logfile": "redis.log",
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    programs.start("Redis", [server, *arguments])
+    programs.start("Redis", [server, *arguments], is_needed=True)
     while not is_answered(host, port):
         programs.pause()
 
