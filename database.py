@@ -29,6 +29,7 @@ from tables import (
 )
 
 CHUNK = 2_000  # rows of one insert or of one page
+HEAD_START = 24  # images of a new request that go before all turns
 SKIP_LOCKED = "WITH (ROWLOCK, UPDLOCK, READPAST)"  # workers pass over each other's claims
 
 
@@ -225,13 +226,15 @@ def claim_images(
     limit: int,
     lease_seconds: float,
     passing_over: Collection[str] = (),
+    head_start: bool = True,
 ) -> list[ClaimedImage]:
     """Take up to ``limit`` due images of one host, of the request that was served longest ago.
 
-    Hosts in ``passing_over`` are left to others or to later.
+    Hosts in ``passing_over`` are left to others or to later. With ``head_start``, requests that
+    have only begun come first, so that a small one is done before the large ones go on.
     """
     with database.write() as tx:
-        turn = tx.execute(_next_in_turn(passing_over)).first()
+        turn = tx.execute(_next_in_turn(passing_over, HEAD_START if head_start else 0)).first()
         if turn is None:
             return []
         of_turn = (Image.request_id == turn.request_id, Image.host_number == turn.number)
@@ -249,7 +252,8 @@ def claim_images(
     return [ClaimedImage(**image._mapping, **of_request) for image in sorted(claimed)]
 
 
-def _next_in_turn(passing_over: Collection[str]) -> sa.Select[*tuple[Any, ...]]:
+def _next_in_turn(passing_over: Collection[str], head_start: int) -> sa.Select[*tuple[Any, ...]]:
+    has_begun = sa.case((Request.completed + Request.failed < head_start, 0), else_=1)
     has_due = sa.exists().where(
         Image.request_id == Host.request_id, Image.host_number == Host.number, _is_due(Image)
     )
@@ -261,7 +265,7 @@ def _next_in_turn(passing_over: Collection[str]) -> sa.Select[*tuple[Any, ...]]:
         )
         .join(Request, Request.id == Host.request_id)
         .where(_is_open(), Host.host.not_in(passing_over), has_due)
-        .order_by(Request.served_at, Request.id, Host.number)
+        .order_by(has_begun, Request.served_at, Request.id, Host.number)
         .limit(1)
     )
 

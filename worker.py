@@ -14,8 +14,9 @@ import os
 import secrets
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from celery import Celery
@@ -26,7 +27,7 @@ from kombu.exceptions import OperationalError
 import database
 import logs
 import settings
-from engine import Database
+from engine import Database, DatabaseError
 from outbound import Client
 from pipeline.finish import finish_requests
 from pipeline.storage import Storage
@@ -95,24 +96,30 @@ def process() -> Process:
 
 @celery.task(name="turn")
 def turn() -> None:
-    """Take back what stopped workers held, deliver, work on images, finish requests."""
+    """Take back what stopped workers held; work on images; finish and deliver beside it."""
     my = process()
     if not database.work_is_due(my.database):
         return
     ends_at = time.monotonic() + TURN_SECONDS
     database.recover(my.database, my.settings.claim_limit)
-    with Deliveries(my.database, my.client, my.settings, my.worker) as deliveries:
-        _finish_and_deliver(my, deliveries)
-        for has_ended in my.workshop.turn(TURN_SECONDS):
-            if has_ended:
-                _finish_and_deliver(my, deliveries)
+    with (
+        Deliveries(my.database, my.client, my.settings, my.worker) as deliveries,
+        ThreadPoolExecutor(1, "finish") as beside,
+    ):
+        finish = partial(beside.submit, _finish_and_deliver, my, deliveries)
+        finish()
+        my.workshop.turn(TURN_SECONDS, finish)
     if time.monotonic() > ends_at:
         ring(1)
 
 
 def _finish_and_deliver(my: Process, deliveries: Deliveries) -> None:
-    finish_requests(my.database, my.storage, my.settings, my.worker)
-    deliveries.start_due()
+    """In a thread beside the pictures: the output CSV of a large request takes a while."""
+    try:
+        finish_requests(my.database, my.storage, my.settings, my.worker)
+        deliveries.start_due()
+    except DatabaseError:
+        logger.exception("requests could not be finished yet")
 
 
 def ring(times: int) -> None:

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -23,7 +23,7 @@ from pipeline.storage import Storage
 logger = logging.getLogger(__name__)
 
 BATCH = 8  # outcomes of one transaction; a trial found no gain in more
-FLUSH_SECONDS = 0.25  # so a poller is hardly behind; a busy worker fills its batches sooner
+FLUSH_SECONDS = 0.1  # so a poller is hardly behind; a busy worker fills its batches sooner
 PATIENCE_SECONDS = 1.0  # between two tries to reach a database that is away
 FULL_DISK_SECONDS = 30.0  # after which an image that could not be saved is made anew
 STUCK_SECONDS = 300.0  # in one picture; the longest honest one seen took a tenth of it
@@ -33,16 +33,21 @@ class Ledger:
     """Use as a context manager: leaving it records everything posted and gives back the rest."""
 
     def __init__(
-        self, db: Database, storage: Storage, *, worker: str, lease_seconds: float
+        self,
+        db: Database,
+        storage: Storage,
+        *,
+        worker: str,
+        lease_seconds: float,
+        when_ended: Callable[[], object],
     ) -> None:
-        self._database, self._storage = db, storage
+        self._database, self._storage, self._when_ended = db, storage, when_ended
         self._worker, self._lease_seconds = worker, lease_seconds
         self._held: dict[int, ClaimedImage] = {}
         self._posted: list[tuple[Outcome, bytes | None]] = []
         self._changed = threading.Condition()
         self._closing = self._in_haste = False
         self._failure: BaseException | None = None
-        self._ended = threading.Event()
         self._renewed_at = time.monotonic()
         self._compressing_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -71,8 +76,13 @@ class Ledger:
             self._held |= {image.id: image for image in images}
 
     def post(self, outcome: Outcome, content: bytes | None = None) -> None:
-        """Have an outcome recorded; ``content`` is saved under its ``output_name`` before."""
+        """Have an outcome recorded; ``content`` is saved under its ``output_name`` before.
+
+        Raises RuntimeError when nothing can be recorded any more.
+        """
         with self._changed:
+            if self._failure:
+                raise RuntimeError("the ledger broke down") from self._failure
             self._posted.append((outcome, content))
             self._changed.notify_all()
 
@@ -92,17 +102,6 @@ class Ledger:
         self._compressing_since = time.monotonic()
         yield
         self._compressing_since = None
-
-    def take_ended(self) -> bool:
-        """Whether the last image of some request was recorded since this was last asked.
-
-        Raises RuntimeError when nothing can be recorded any more.
-        """
-        if self._failure:
-            raise RuntimeError("the ledger broke down") from self._failure
-        ended = self._ended.is_set()
-        self._ended.clear()
-        return ended
 
     def _run(self) -> None:
         try:
@@ -167,7 +166,7 @@ class Ledger:
         """Whether it was recorded; what never is comes back when its lease runs out."""
         try:
             if database.record(self._database, self._worker, outcomes):
-                self._ended.set()
+                self._when_ended()
             for outcome in outcomes:
                 _log(outcome)
         except DatabaseError:

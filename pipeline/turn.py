@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import database
 from database import ClaimedImage, Outcome
@@ -47,49 +47,50 @@ class Workshop:
         self._settings, self._worker, self._is_stopping = settings, worker, is_stopping
         self._hosts = Hosts(limit=max(1, settings.download_concurrency // 2))
         self._ask_again_at = 0.0
+        self._claims = 0
 
-    def turn(self, seconds: float) -> Iterator[bool]:
+    def turn(self, seconds: float, when_ended: Callable[[], object]) -> None:
         """Work until nothing is due or the time is over.
 
-        Yields between two pictures, True when the last image of some request has been recorded
-        since. A worker that is stopping gives back what it holds instead of finishing it.
+        Calls ``when_ended``, from another thread, each time that the last image of a request has
+        been recorded. A worker that is stopping gives back what it holds instead of finishing it.
         """
         ends_at = time.monotonic() + seconds
         window = Window(self._settings, self._client, self._hosts)
         try:
-            with self._ledger() as ledger:
+            with self._ledger(when_ended) as ledger:
                 while not self._is_stopping():
                     if time.monotonic() < ends_at:
                         self._refill(window, ledger)
                     if window.is_empty():
-                        break
+                        return
                     if arrival := window.take(IDLE_SECONDS):
                         self._work_on(arrival, ledger)
-                    yield ledger.take_ended()
-            yield ledger.take_ended()
         finally:
             window.close()
 
-    def _ledger(self) -> Ledger:
+    def _ledger(self, when_ended: Callable[[], object]) -> Ledger:
         return Ledger(
             self._database,
             self._storage,
             worker=self._worker,
             lease_seconds=self._settings.lease_seconds,
+            when_ended=when_ended,
         )
 
     def _refill(self, window: Window, ledger: Ledger) -> None:
-        while window.free() and time.monotonic() >= self._ask_again_at:
-            claimed = self._claim(min(window.free(), REFILL))
+        while window.has_room() and (window.is_empty() or time.monotonic() >= self._ask_again_at):
+            claimed = self._claim(REFILL)
+            if not claimed:
+                self._ask_again_at = time.monotonic() + IDLE_SECONDS
+                return
             ledger.hold(claimed)
             for image in claimed:
                 window.add(image)
-            if not claimed:
-                self._ask_again_at = time.monotonic() + (0 if window.is_empty() else IDLE_SECONDS)
-                return
 
     def _claim(self, limit: int) -> list[ClaimedImage]:
         """Images of a host below its limit, or, where no other has any, of one at its limit."""
+        self._claims += 1
         paused, at_limit = self._hosts.paused(), self._hosts.at_limit()
         for passing_over in (paused | at_limit, paused) if at_limit else (paused,):
             claimed = database.claim_images(
@@ -98,6 +99,7 @@ class Workshop:
                 limit=limit,
                 lease_seconds=self._settings.lease_seconds,
                 passing_over=passing_over,
+                head_start=self._claims % 4 != 0,  # a stream of small requests starves no large one
             )
             if claimed:
                 return claimed

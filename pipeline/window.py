@@ -53,17 +53,13 @@ class Window:
         self._arrivals: SimpleQueue[Arrival] = SimpleQueue()
         self._ready: list[Arrival] = []
         self._downloading = 0
-        self._last_served: Counter[int] = Counter()
-        self._served = 0
+        self._served: Counter[int] = Counter()
 
-    def free(self) -> int:
-        """How many more images it takes."""
-        if (
-            sum(len(arrived) for _, arrived in self._ready if isinstance(arrived, bytes))
-            > READY_BYTES
-        ):
-            return 0
-        return self._settings.download_concurrency - self._downloading - len(self._ready)
+    def has_room(self) -> bool:
+        """Whether it takes another refill, which may bring it a little over its number."""
+        waiting = (len(arrived) for _, arrived in self._ready if isinstance(arrived, bytes))
+        in_flight = self._downloading + len(self._ready)
+        return in_flight < self._settings.download_concurrency and sum(waiting) < READY_BYTES
 
     def is_empty(self) -> bool:
         return not self._downloading and not self._ready
@@ -75,14 +71,13 @@ class Window:
         self._threads.submit(self._download, image)
 
     def take(self, wait_seconds: float) -> Arrival | None:
-        """A downloaded image of the request that this process served longest ago."""
+        """A downloaded image of the request that this process served least, in this turn."""
         self._collect(0 if self._ready else wait_seconds)
         if not self._ready:
             return None
-        chosen = min(self._ready, key=lambda arrived: self._last_served[arrived[0].request_id])
+        chosen = min(self._ready, key=lambda arrival: self._served[arrival[0].request_id])
         self._ready.remove(chosen)
-        self._served += 1
-        self._last_served[chosen[0].request_id] = self._served
+        self._served[chosen[0].request_id] += 1
         return chosen
 
     def close(self) -> None:
