@@ -1,0 +1,34 @@
+# syntax=docker/dockerfile:1
+# One image for the API and the worker: what it runs is the command's choice.
+FROM python:3.11.14-slim-bookworm
+
+# Microsoft's ODBC Driver 18, as its page "Install the Microsoft ODBC driver for SQL Server (Linux)"
+# says for Debian 12; gifsicle makes animated GIFs smaller than Pillow can.
+ADD --chmod=644 https://packages.microsoft.com/keys/microsoft.asc /usr/share/keyrings/microsoft-prod.asc
+RUN echo "deb [arch=$(dpkg --print-architecture) signed-by=/usr/share/keyrings/microsoft-prod.asc]" \
+        "https://packages.microsoft.com/debian/12/prod bookworm main" \
+        > /etc/apt/sources.list.d/mssql-release.list \
+    && apt-get update \
+    && ACCEPT_EULA=Y apt-get install -y --no-install-recommends gifsicle msodbcsql18 unixodbc \
+    && rm -rf /var/lib/apt/lists/*
+
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+WORKDIR /service
+COPY requirements.txt .
+RUN pip install --no-cache-dir -r requirements.txt
+
+COPY *.py ./
+COPY pipeline pipeline
+COPY templates templates
+COPY static static
+
+# A new volume takes over these folders' owner; the code itself stays root's.
+RUN useradd --system --uid 10000 --no-create-home service \
+    && install -d -o service uploads processed_images
+USER service
+
+ENV HOST=0.0.0.0 PORT=5000
+EXPOSE 5000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:5000/healthz', timeout=4)"]
+CMD ["python", "app.py"]
