@@ -1,4 +1,4 @@
-"""GIF: gifsicle in its own process where it is installed, else Pillow with fewer colours."""
+"""GIF: gifsicle in its own process where it is installed, else fewer changes and fewer colours."""
 
 from __future__ import annotations
 
@@ -7,64 +7,61 @@ import math
 import shutil
 import subprocess
 
-from PIL import Image
-
+from pipeline.compress import gif_blocks, gif_frames
 from pipeline.compress.picture import Picture
-from pipeline.compress.search import Attempt, Knob, encoded, finest_that_fits
+from pipeline.compress.search import Attempt, Knob, finest_that_fits
 from pipeline.compress.source import Source
 
+# d log(size) over one unit of the knob: from 0 to 1 it raises what may differ unseen (gifsicle's
+# --lossy, or our tolerance between frames), from 1 to 2 it lowers the colours.
 SLOPE = -0.6
-LOSSIEST = 100
+LOSSIEST = 100  # of gifsicle: its manual calls 80 barely visible and 200 very visible
+LARGEST_TOLERANCE = 24  # of 255, in any channel
 FEWEST_COLOURS = 32
-# gifsicle needs about a second a megabyte; a file that makes it hang must not hold up the worker.
+# A file that makes gifsicle hang must not hold up the worker; it needs a second a megabyte.
 LONGEST_SECONDS = 60
 
 
 def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
-    """The knob: 0 to 1 raises gifsicle's --lossy, 1 to 2 then lowers the colours."""
-    with_gifsicle = source.format == "gif" and gifsicle() is not None
-    knob = Knob(start=0.5, finest=0, coarsest=2, slope=SLOPE)
+    by_gifsicle = source.format == "gif" and gifsicle() is not None
+
+    def encode(x: float) -> bytes:
+        made = _by_gifsicle(picture, source, x) if by_gifsicle else b""
+        return made or gif_frames.joined(picture, _colours(x), round(LARGEST_TOLERANCE * min(x, 1)))
+
+    finest = 0 if by_gifsicle or picture.animated else 1
     found = finest_that_fits(
-        lambda x: _by_gifsicle(picture, source, x) if with_gifsicle else _by_pillow(picture, x),
-        budget,
-        knob,
+        encode, budget, Knob(start=finest + 0.5, finest=finest, coarsest=2, slope=SLOPE)
     )
-    method = "lossless" if with_gifsicle and found.best.x == 0 else "palette"
+    method = "lossless" if by_gifsicle and found.best.x == 0 else "palette"
     return found.attempt(method)
 
 
 @functools.cache
 def gifsicle() -> str | None:
+    """Where the program is. It is GPL, so it stays a program beside ours and optional."""
     return shutil.which("gifsicle")
 
 
 def _by_gifsicle(picture: Picture, source: Source, x: float) -> bytes:
+    """What gifsicle makes of the source; nothing where it fails or loses a frame."""
     width, height = picture.image.size
     command = [gifsicle() or "", "-O3", "-Okeep-empty", "--no-warnings"]
     command += ["--no-comments", "--no-names", "--no-extensions"]
     command.append(f"--lossy={round(LOSSIEST * min(x, 1))}")
     if x > 1:
-        command.append(f"--colors={_colours(x - 1)}")
+        command.append(f"--colors={_colours(x)}")
     if picture.scale != 1:
         command.append(f"--resize={width}x{height}")
-    done = subprocess.run(  # noqa: S603
-        command, input=source.original, capture_output=True, timeout=LONGEST_SECONDS, check=False
-    )
-    return done.stdout if done.returncode == 0 and done.stdout else _by_pillow(picture, x)
-
-
-def _by_pillow(picture: Picture, x: float) -> bytes:
-    frames = [
-        frame.convert("RGBA").quantize(_colours(x), method=Image.Quantize.FASTOCTREE)
-        for frame in picture.frames
-    ]
-    timing = {"duration": list(picture.durations)} if picture.animated else {}
-    loop = {} if picture.loop is None else {"loop": picture.loop}
-    return encoded(
-        frames[0], "GIF", save_all=True, append_images=frames[1:], optimize=True, **timing, **loop
-    )
+    try:
+        made = subprocess.run(  # noqa: S603 - our own arguments; the picture goes in as stdin
+            command, input=source.original, capture_output=True, timeout=LONGEST_SECONDS, check=True
+        ).stdout
+    except (subprocess.SubprocessError, OSError):
+        return b""
+    return made if gif_blocks.count_frames(made, source.frames + 1) == source.frames else b""
 
 
 def _colours(x: float) -> int:
-    """256 at 0, the fewest at 2, evenly in the logarithm."""
-    return round(256 * math.pow(FEWEST_COLOURS / 256, min(x / 2, 1)))
+    """All there are up to 1, the fewest at 2, evenly in the logarithm between."""
+    return round(gif_frames.MOST_COLOURS * math.pow(FEWEST_COLOURS / 256, max(x - 1, 0)))

@@ -6,7 +6,7 @@ import struct
 
 from PIL import Image
 
-from pipeline.compress import colour, png
+from pipeline.compress import colour, palette, png
 from pipeline.compress.picture import Picture
 from pipeline.compress.search import Attempt, Knob, encoded, finest_that_fits
 from pipeline.compress.source import Source
@@ -17,19 +17,18 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
     exact = _container(frames)
     if len(exact) <= budget:
         return Attempt(content=exact, size=len(exact), method="lossless")
-    knob = Knob(start=0, finest=0, coarsest=4, slope=png.SLOPE_OF_COLOURS)
-    found = finest_that_fits(lambda x: _fewer_colours(frames, x), budget, knob)
+    knob = Knob(start=0, finest=0, coarsest=palette.COARSEST, slope=png.SLOPE_OF_COLOURS)
+    found = finest_that_fits(
+        lambda x: _container(tuple(palette.reduced((frame,), x)[0] for frame in frames)),
+        budget,
+        knob,
+    )
     return found.attempt("palette")
-
-
-def _fewer_colours(frames: tuple[Image.Image, ...], x: float) -> bytes:
-    colours = round(2 ** (8 - x))
-    return _container(tuple(png.with_palette((frame,), colours)[0] for frame in frames))
 
 
 def _container(frames: tuple[Image.Image, ...]) -> bytes:
     """ICONDIR, one ICONDIRENTRY a frame (0 stands for 256 pixels), then the pictures."""
-    pictures = [png.optimised(encoded(frame, "PNG"), png.PALETTE_LEVEL) for frame in frames]
+    pictures = [png.optimised(encoded(frame, "PNG"), 2) for frame in frames]
     at = 6 + 16 * len(frames)
     entries = b""
     for frame, content in zip(frames, pictures, strict=True):

@@ -136,10 +136,12 @@ def _segments(original: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _knob(picture: Picture, budget: int, source: Source) -> Knob:
     """Between the input's own tables and the coarsest; started where its bytes tell."""
-    given = _factor(source) if picture.scale == 1 else FINEST
+    given = _factor(source)
     size = len(strip(source.original, b"")) if source.format == "jpeg" else len(source.original)
-    start = GUESS + GUESS_PER_GIVEN * given + GUESS_PER_SHARE * math.log(AIM * budget / size)
-    return Knob(start=start, finest=given, coarsest=max(COARSEST, given), slope=SLOPE)
+    share = AIM * budget / size / picture.scale**2
+    start = GUESS + GUESS_PER_GIVEN * given + GUESS_PER_SHARE * math.log(share)
+    finest = given if picture.scale == 1 else FINEST
+    return Knob(start=start, finest=finest, coarsest=max(COARSEST, given), slope=SLOPE)
 
 
 def _factor(source: Source) -> float:

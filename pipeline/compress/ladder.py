@@ -65,8 +65,8 @@ def best(climb: Climb, full_size: Picture, budget: int) -> tuple[Attempt, Pictur
 
 
 def _error(full_size: Picture, attempt: Attempt) -> float:
-    """The squared error as displayed: brought back to the size of the original."""
-    before = colour.presentable(full_size.image)
-    after = colour.presentable(Image.open(io.BytesIO(attempt.content or b"")))
+    """The squared error of the luma as displayed: brought back to the size of the original."""
+    before = colour.presentable(full_size.image).convert("L")
+    after = colour.presentable(Image.open(io.BytesIO(attempt.content or b""))).convert("L")
     after = after.resize(before.size, Image.Resampling.LANCZOS)
     return colour.squared_error(before, after)

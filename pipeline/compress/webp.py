@@ -44,15 +44,25 @@ def _encode(picture: Picture, x: float) -> bytes:
         loop=picture.loop or 0,
         quality=100 - x,
         alpha_quality=_alpha_quality(x),
-        method=4,
+        method=_method(picture.image),
         **picture.dress(),
     )
 
 
 def _still(image: Image.Image, x: float, **dress: bytes) -> bytes:
+    quality, alpha_quality = 100 - x, _alpha_quality(x)
+    method = _method(image)
     return encoded(
-        image, "WEBP", quality=100 - x, alpha_quality=_alpha_quality(x), method=4, **dress
+        image, "WEBP", quality=quality, alpha_quality=alpha_quality, method=method, **dress
     )
+
+
+def _method(image: Image.Image) -> int:
+    """5 saves 3 to 6 % over the default 4 for 8 % more time; 6 another 5 % for twice the time.
+
+    With alpha, 5 can take three times as long.
+    """
+    return 4 if image.mode == "RGBA" else 5
 
 
 def _alpha_quality(x: float) -> int:
