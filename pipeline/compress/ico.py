@@ -1,4 +1,8 @@
-"""ICO: each size as a PNG inside the container, which Windows and browsers read since 2007."""
+"""ICO: each size as a PNG inside the container, which Windows and browsers read since 2007.
+
+They have to be RGBA ("The evolution of the ICO file format, part 4", R. Chen), so neither we nor
+oxipng make palettes of them.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +10,31 @@ import struct
 
 from PIL import Image
 
-from pipeline.compress import colour, palette, png
+from pipeline.compress import colour, png
 from pipeline.compress.picture import Picture
 from pipeline.compress.search import Attempt, Knob, encoded, finest_that_fits
 from pipeline.compress.source import Source
 
+COARSEST_HALF_STEPS, SLOPE = 32, -0.04
+
 
 def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
-    frames = tuple(colour.presentable(frame) for frame in picture.frames)
+    frames = tuple(colour.presentable(frame).convert("RGBA") for frame in picture.frames)
     exact = _container(frames)
     if len(exact) <= budget:
         return Attempt(content=exact, size=len(exact), method="lossless")
-    knob = Knob(start=0, finest=0, coarsest=palette.COARSEST, slope=png.SLOPE_OF_COLOURS)
+    knob = Knob(start=12, finest=2, coarsest=COARSEST_HALF_STEPS, slope=SLOPE, whole=True)
     found = finest_that_fits(
-        lambda x: _container(tuple(palette.reduced((frame,), x)[0] for frame in frames)),
+        lambda x: _container(tuple(colour.with_levels(frame, int(x)) for frame in frames)),
         budget,
         knob,
     )
-    return found.attempt("palette")
+    return found.attempt("quality")
 
 
 def _container(frames: tuple[Image.Image, ...]) -> bytes:
     """ICONDIR, one ICONDIRENTRY a frame (0 stands for 256 pixels), then the pictures."""
-    pictures = [png.optimised(encoded(frame, "PNG"), 2) for frame in frames]
+    pictures = [png.optimised(encoded(frame, "PNG"), level=2, as_it_is=True) for frame in frames]
     at = 6 + 16 * len(frames)
     entries = b""
     for frame, content in zip(frames, pictures, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, IcoImagePlugin, Image, ImageOps
 
 from pipeline.compress import colour
 from pipeline.compress.source import Source
@@ -113,10 +113,12 @@ def _pages(image: Image.Image, count: int) -> Iterator[Image.Image]:
 
 
 def _sizes(image: Image.Image) -> Iterator[Image.Image]:
+    """From the file behind the image: through its `size` a palette would lose its alpha."""
+    assert isinstance(image, IcoImagePlugin.IcoImageFile)  # noqa: S101 - for the type checker
     for size in sorted(image.info["sizes"], reverse=True):
-        image.size = size  # type: ignore[misc]  # IcoImageFile has a setter
-        image.load()
-        yield image.copy()
+        frame = image.ico.getimage(size)
+        frame.load()
+        yield frame
 
 
 def _bare(image: Image.Image) -> Image.Image:

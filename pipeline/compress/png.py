@@ -144,7 +144,16 @@ def plain(picture: Picture, frames: Frames, compress_level: int = 6) -> bytes:
     return encoded(frames[0], "PNG", compress_level=compress_level, **picture.dress())
 
 
-def optimised(content: bytes, level: int) -> bytes:
-    """The same picture in fewer bytes."""
-    kept = oxipng.StripChunks.keep(KEPT_CHUNKS)
-    return bytes(oxipng.optimize_from_memory(content, level=level, strip=kept))
+def optimised(content: bytes, level: int, *, as_it_is: bool = False) -> bytes:
+    """The same picture in fewer bytes; ``as_it_is`` keeps its mode and depth."""
+    return bytes(
+        oxipng.optimize_from_memory(
+            content,
+            level=level,
+            strip=oxipng.StripChunks.keep(KEPT_CHUNKS),
+            bit_depth_reduction=not as_it_is,
+            color_type_reduction=not as_it_is,
+            palette_reduction=not as_it_is,
+            grayscale_reduction=not as_it_is,
+        )
+    )

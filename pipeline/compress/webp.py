@@ -19,6 +19,7 @@ LOSSLESS_START, LOSSY_START = 5, 60
 FLOOR, COARSEST = 72, 98
 BLOCK = 16  # pixels: the side of a macroblock
 FLAGS_OF_METADATA = 0x08 | 0x04  # EXIF, XMP (RFC 9649, section 2.7.1)
+FLAG_OF_ALPHA = 0x10
 
 
 def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
@@ -35,7 +36,7 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
 def _encode(picture: Picture, x: float) -> bytes:
     if not picture.animated:
         return _still(picture.image, x, **picture.dress())
-    return encoded(
+    content = encoded(
         picture.image,
         "WEBP",
         save_all=True,
@@ -47,6 +48,7 @@ def _encode(picture: Picture, x: float) -> bytes:
         method=_method(picture.image),
         **picture.dress(),
     )
+    return _with_every_frame(content, [round(duration) for duration in picture.durations])
 
 
 def _still(image: Image.Image, x: float, **dress: bytes) -> bytes:
@@ -85,7 +87,42 @@ def strip(original: bytes, exif: bytes) -> bytes:
         for name, chunk in _chunks(original)
         if name in (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"ANIM", b"ANMF")
     )
-    return b"RIFF" + struct.pack("<I", 4 + len(kept)) + b"WEBP" + kept
+    return _riff(kept)
+
+
+def _with_every_frame(content: bytes, durations: list[int]) -> bytes:
+    """The animation with the frames back that libwebp joined because they are equal.
+
+    What was joined shows for the sum of its frames; each lost one comes back as a pixel that is
+    not seen, with its own duration (RFC 9649, section 2.7.1.1).
+    """
+    chunks = list(_chunks(content))
+    if sum(name == b"ANMF" for name, _ in chunks) == len(durations):
+        return content
+    parts, left = [], list(durations)
+    for name, chunk in chunks:
+        if name == b"VP8X":
+            chunk = chunk[:8] + bytes([chunk[8] | FLAG_OF_ALPHA]) + chunk[9:]
+        if name == b"ANMF":
+            shown, own = int.from_bytes(chunk[20:23], "little"), left.pop(0)
+            parts.append(chunk[:20] + own.to_bytes(3, "little") + chunk[23:])
+            while left and shown > own:
+                own += left[0]
+                parts.append(_unseen_frame(left.pop(0)))
+        else:
+            parts.append(chunk)
+    return _riff(b"".join(parts))
+
+
+def _unseen_frame(duration: int) -> bytes:
+    pixel = encoded(Image.new("RGBA", (1, 1)), "WEBP", lossless=True)
+    image = dict(_chunks(pixel))[b"VP8L"]
+    frame = bytes(12) + duration.to_bytes(3, "little") + b"\0" + image
+    return b"ANMF" + struct.pack("<I", len(frame)) + frame
+
+
+def _riff(chunks: bytes) -> bytes:
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
 
 
 def _without_flags(chunk: bytes) -> bytes:
