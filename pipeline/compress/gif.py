@@ -23,10 +23,11 @@ LONGEST_SECONDS = 60
 
 
 def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
-    by_gifsicle = source.format == "gif" and gifsicle() is not None
+    tidy = gif_blocks.tidy(source.original) if source.format == "gif" else b""
+    by_gifsicle = bool(tidy) and gifsicle() is not None
 
     def encode(x: float) -> bytes:
-        made = _by_gifsicle(picture, source, x) if by_gifsicle else b""
+        made = _by_gifsicle(picture, tidy, source.frames, x) if by_gifsicle else b""
         return made or gif_frames.joined(picture, _colours(x), round(LARGEST_TOLERANCE * min(x, 1)))
 
     finest = 0 if by_gifsicle or picture.animated else 1
@@ -43,8 +44,8 @@ def gifsicle() -> str | None:
     return shutil.which("gifsicle")
 
 
-def _by_gifsicle(picture: Picture, source: Source, x: float) -> bytes:
-    """What gifsicle makes of the source; nothing where it fails or loses a frame."""
+def _by_gifsicle(picture: Picture, tidy: bytes, frames: int, x: float) -> bytes:
+    """What gifsicle makes of the tidy source; nothing where it fails or loses a frame."""
     width, height = picture.image.size
     command = [gifsicle() or "", "-O3", "-Okeep-empty", "--no-warnings"]
     command += ["--no-comments", "--no-names", "--no-extensions"]
@@ -55,11 +56,11 @@ def _by_gifsicle(picture: Picture, source: Source, x: float) -> bytes:
         command.append(f"--resize={width}x{height}")
     try:
         made = subprocess.run(  # noqa: S603 - our own arguments; the picture goes in as stdin
-            command, input=source.original, capture_output=True, timeout=LONGEST_SECONDS, check=True
+            command, input=tidy, capture_output=True, timeout=LONGEST_SECONDS, check=True
         ).stdout
     except (subprocess.SubprocessError, OSError):
         return b""
-    return made if gif_blocks.count_frames(made, source.frames + 1) == source.frames else b""
+    return made if gif_blocks.count_frames(made, frames + 1) == frames else b""
 
 
 def _colours(x: float) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B
+HEADER = 13  # bytes of signature and logical screen, before the global colour table
 
 
 def count_frames(content: bytes, most: int) -> int:
@@ -14,12 +16,32 @@ def count_frames(content: bytes, most: int) -> int:
         frames += kind == IMAGE
         if frames == most:
             break
-    return max(frames, 1)
+    return frames
+
+
+def tidy(content: bytes) -> bytes:
+    """The header and the blocks alone; nothing where an image leaves the logical screen.
+
+    Other programs look for blocks behind damage, and give an image off the screen a larger one:
+    then nothing we checked bounds their work.
+    """
+    screen = struct.unpack_from("<2H", content, 6)
+    end = HEADER + _table_size(content[10])
+    for kind, start, after in blocks(content):
+        if kind == IMAGE and not _is_within(screen, content[start + 1 : start + 9]):
+            return b""
+        end = after
+    return content[:end] + bytes([TRAILER])
+
+
+def _is_within(screen: tuple[int, int], descriptor: bytes) -> bool:
+    left, top, width, height = struct.unpack("<4H", descriptor.ljust(8, b"\xff"))
+    return bool(left + width <= screen[0] and top + height <= screen[1])
 
 
 def blocks(content: bytes) -> Iterator[tuple[int, int, int]]:
     """(kind, start, end) of each image and extension; ends quietly where the file does."""
-    at = 13 + _table_size(content[10])
+    at = HEADER + _table_size(content[10]) if len(content) > HEADER else len(content)
     while at < len(content) and content[at] in (IMAGE, EXTENSION):
         end = _end(content, at)
         yield content[at], at, min(end, len(content))

@@ -122,7 +122,7 @@ def _extent(original: bytes, image: Image.Image, format: str) -> tuple[int, int]
         return _pages(image)
     if format == "gif":
         frames = gif_blocks.count_frames(original, LARGEST_FRAMES + 1)
-        return frames, frames * width * height
+        return max(frames, 1), frames * width * height
     frames = getattr(image, "n_frames", 1)
     return frames, frames * width * height
 
