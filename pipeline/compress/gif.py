@@ -17,6 +17,8 @@ from pipeline.compress.source import Source
 SLOPE = -0.6
 LOSSIEST = 100  # of gifsicle: its manual calls 80 barely visible and 200 very visible
 LARGEST_TOLERANCE = 24  # of 255, in any channel
+# Below all colours, photos lose 15 points of SSIMULACRA 2 against fewer pixels; drawings win.
+FLOOR = 1.0
 FEWEST_COLOURS = 32
 # A file that makes gifsicle hang must not hold up the worker; it needs a second a megabyte.
 LONGEST_SECONDS = 60
@@ -35,7 +37,7 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
         encode, budget, Knob(start=finest + 0.5, finest=finest, coarsest=2, slope=SLOPE)
     )
     method = "lossless" if by_gifsicle and found.best.x == 0 else "palette"
-    return found.attempt(method)
+    return found.attempt(method, acceptable=found.best.x <= FLOOR)
 
 
 @functools.cache

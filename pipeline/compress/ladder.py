@@ -59,14 +59,14 @@ def best(climb: Climb, full_size: Picture, budget: int) -> tuple[Attempt, Pictur
     if not fitting:
         encoded = [each for each in climb.met if each[0].content is not None]
         return min(encoded, key=lambda each: each[0].size)
-    if len(fitting) == 1 or full_size.animated:
-        return fitting[-1]
+    if len(fitting) == 1:
+        return fitting[0]
     return min(fitting, key=lambda each: _error(full_size, each[0]))
 
 
 def _error(full_size: Picture, attempt: Attempt) -> float:
-    """The squared error of the luma as displayed: brought back to the size of the original."""
-    before = colour.presentable(full_size.image).convert("L")
-    after = colour.presentable(Image.open(io.BytesIO(attempt.content or b""))).convert("L")
+    """The squared error as displayed, of the first frame: brought back to the original's size."""
+    before = colour.presentable(full_size.image)
+    after = colour.presentable(Image.open(io.BytesIO(attempt.content or b"")))
     after = after.resize(before.size, Image.Resampling.LANCZOS)
     return colour.squared_error(before, after)
