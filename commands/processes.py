@@ -60,15 +60,18 @@ class Programs:
         is_needed: bool = False,
     ) -> None:
         """In a group of its own: Ctrl-C comes here first, and then everything ends in order."""
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=self._output,
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=self._output,
+                start_new_session=True,
+            )
+        except OSError as error:  # such as the wheel's Redis on another kind of processor
+            raise SystemExit(f"{name} cannot be started: {command[0]}: {error.strerror}") from None
         self._programs.append(Program(name, process, is_needed))
 
     def pause(self, seconds: float = POLL_SECONDS) -> None:
