@@ -8,11 +8,15 @@ from typing import Any
 from PIL import Image
 
 Frames = tuple[Image.Image, ...]
+Counted = list[tuple[int, Any]]  # (pixels, colour), as `getcolors` gives them
 
 # Median cut and k-means sort every distinct colour, so they are for graphics; a photo takes the
 # octree, dithered (79 points of SSIMULACRA 2 at 70 ms a megapixel, against 80 at 4,700).
 MANY_COLOURS = 1 << 14
-# The knob counts halvings from 256 colours down to 8: below, even flat drawings fall apart.
+# A colour of this share of the pixels is a ground, on which the eye sees the slightest tint.
+COMMON = 0.02
+# The knob counts halvings from 256 colours down to 8: with 6, a yellow arrow on a screenshot was
+# grey, and the eye is better served by fewer pixels.
 COARSEST = 5.0
 
 
@@ -41,15 +45,32 @@ def _opaque_with_palette(image: Image.Image, colours: int) -> Image.Image:
     if counted is None:
         palette = image.quantize(colours, method=Image.Quantize.FASTOCTREE)
         return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-    palette = _swatches(counted).quantize(colours, method=Image.Quantize.MEDIANCUT, kmeans=1)
+    palette = _palette_of(counted, colours)
     return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
-def _swatches(counted: list[tuple[int, Any]]) -> Image.Image:
+def _palette_of(counted: Counted, colours: int) -> Image.Image:
+    """Grounds as they are, or white would turn pink; the other colours by median cut."""
+    ground = COMMON * sum(count for count, _ in counted)
+    counted = sorted(counted, reverse=True)
+    exact = [colour for count, colour in counted if count >= ground][: colours // 4]
+    others = counted[len(exact) :]
+    entries = [value for colour in exact for value in colour]
+    if others:
+        mixed = _swatches(others).quantize(
+            colours - len(exact), method=Image.Quantize.MEDIANCUT, kmeans=1
+        )
+        entries += mixed.getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(entries[: 3 * colours])
+    return palette
+
+
+def _swatches(counted: Counted) -> Image.Image:
     """Each colour as many times as the root of its count: quick to sort, and a small coloured
     detail keeps its colour against a large ground.
     """
-    pixels = b"".join(bytes(each) * round(math.sqrt(count)) for count, each in counted)
+    pixels = b"".join(bytes(colour) * round(math.sqrt(count)) for count, colour in counted)
     return Image.frombytes("RGB", (len(pixels) // 3, 1), pixels)
 
 
