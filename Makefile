@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo test check browser clean
+.PHONY: help run demo schema sqlserver-check test check needs clean
 
 help:
 	@echo "make run     start Redis (if there is none), the API and a worker; Ctrl-C stops them"
 	@echo "make demo    the same with sample products; EXIT=1 stops when they are done"
 	@echo "make test    all tests"
 	@echo "make check   lint, types, and the tests with their coverage"
+	@echo "make schema and make sqlserver-check, with DATABASE_URL=mssql+pyodbc://...: see docs/sqlserver.md"
 	@echo "make clean   remove .venv and caches, never data"
 
 run: $(VENV)/installed
@@ -18,13 +19,20 @@ run: $(VENV)/installed
 demo: $(VENV)/installed
 	@exec $(BIN)/python -u -m commands demo $(if $(EXIT),--exit)
 
-test: $(VENV)/installed-dev browser
+schema: $(VENV)/installed
+	@$(BIN)/python -m commands schema
+
+sqlserver-check: $(VENV)/installed
+	@$(BIN)/python -m commands sqlserver_check
+
+test: $(VENV)/installed-dev needs
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-check: $(VENV)/installed-dev browser
+check: $(VENV)/installed-dev needs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/sqlfluff parse --dialect tsql --format none schema.sql
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n 4 --dist worksteal
 	$(BIN)/coverage combine --quiet
@@ -43,8 +51,8 @@ $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-browser:
-	@sh commands/install_browser.sh
+needs:
+	@sh commands/install_for_tests.sh
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov

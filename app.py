@@ -27,13 +27,13 @@ from gunicorn.app.base import BaseApplication
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
 import answers
-import database
 import fields
+import intake
 import problems
 import reads
 import settings
 import worker
-from engine import UNAVAILABLE, Database
+from engine import Database, Unavailable
 from pipeline.finish import url_columns
 from pipeline.manifest import open_manifest
 from pipeline.storage import OUTPUT_CSV, Storage
@@ -83,8 +83,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     )
     problems.register(app)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
-    for error in UNAVAILABLE:
-        app.register_error_handler(error, _database_away)
+    app.register_error_handler(Unavailable, _database_away)
     app.register_blueprint(routes)
     return app
 
@@ -124,7 +123,7 @@ def upload() -> tuple[Response, int, dict[str, str]]:
         manifest = open_manifest(
             path, url_columns=url_columns(new.url_column), max_rows=my.settings.max_rows
         )
-        stored = database.store_request(my.database, new, manifest)
+        stored = intake.store_request(my.database, new, manifest)
     except BaseException:
         my.storage.drop_upload(new.public_id)
         raise
@@ -306,4 +305,5 @@ class Server(BaseApplication):
 
 
 if __name__ == "__main__":
+    Database(settings.load().database_url).prepare()  # so that a wrong one is said once, and first
     Server().run()

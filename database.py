@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby, islice
-from typing import Any, ClassVar, NamedTuple, Protocol
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, ClassVar, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from engine import Database
+from engine import Database, reads, writes
 from tables import (
     Host,
     Image,
-    Product,
     Request,
     Status,
     Webhook,
@@ -28,43 +28,12 @@ from tables import (
     utc_now,
 )
 
-CHUNK = 2_000  # rows of one insert or of one page
+PAGE = 2_000  # results that are read at once
 HEAD_START = 24  # images of a new request that go before all turns
 SKIP_LOCKED = "WITH (ROWLOCK, UPDLOCK, READPAST)"  # workers pass over each other's claims
-
-
-class ProductRow(Protocol):
-    """What intake needs of a row of the CSV."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def serial_number(self) -> str: ...
-    @property
-    def product_name(self) -> str: ...
-    @property
-    def urls(self) -> tuple[str, ...]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewRequest:
-    """An upload, before its rows are read; the fields are columns of ``requests``."""
-
-    public_id: uuid.UUID
-    file_name: str
-    url_column: str | None = None
-    webhook_url: str | None = None
-    reduce_by: int = 50
-    format: str = "keep"
-    max_width: int | None = None
-    max_height: int | None = None
-
-
-class Stored(NamedTuple):
-    """How much was taken in."""
-
-    rows: int
-    images: int
+IMAGES = cast(sa.Table, Image.__table__)
+KEEP_LOCKED = "WITH (ROWLOCK, UPDLOCK)"
+ERROR_LENGTH = 1000  # of the columns for messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,105 +75,47 @@ class ClaimedWebhook(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one claim of an image ended, and the columns that say so."""
+    """How one claim of an image ended, and the columns that say so; due again after ``wait``."""
 
     image: ClaimedImage
     status: Status
-    columns: dict[str, Any] = field(default_factory=dict)
+    columns: dict[str, Any]
+    wait: float = 0.0
 
     @classmethod
     def completed(cls, image: ClaimedImage, **figures: Any) -> Outcome:
-        done = {"completed_at": utc_now(), "error_code": None, "error_message": None}
-        return cls(image, Status.COMPLETED, done | figures)
+        return cls(image, Status.COMPLETED, figures)
 
     @classmethod
     def failed(cls, image: ClaimedImage, code: str, message: str) -> Outcome:
-        error = {"error_code": code, "error_message": message[:1000]}
-        return cls(image, Status.FAILED, {"completed_at": utc_now(), **error})
+        return cls(image, Status.FAILED, _error(code, message))
 
     @classmethod
     def again(cls, image: ClaimedImage, seconds: float, code: str, message: str) -> Outcome:
         """It failed, but trying again in ``seconds`` may help."""
-        error = {"error_code": code, "error_message": message[:1000]}
-        return cls(image, Status.PENDING, {"next_attempt_at": utc_now(seconds), **error})
+        return cls(image, Status.PENDING, _error(code, message), seconds)
 
     @classmethod
     def given_back(cls, image: ClaimedImage, seconds: float = 0) -> Outcome:
         """Not answered, through no fault of the image: it is due again in ``seconds``."""
         as_before = {"attempts": image.attempts - 1, "stops": image.stops}
-        return cls(image, Status.PENDING, {"next_attempt_at": utc_now(seconds), **as_before})
+        return cls(image, Status.PENDING, as_before, seconds)
 
 
-# --- taking a request in ----------------------------------------------------------------------
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"error_code": code, "error_message": shortened(message, ERROR_LENGTH)}
 
 
-def store_request(database: Database, request: NewRequest, rows: Iterable[ProductRow]) -> Stored:
-    """Write a request with all its rows and images, or, where ``rows`` raises, nothing."""
-    with database.write() as tx:
-        now = tx.scalar(sa.select(utc_now()))
-        counters = dict.fromkeys(
-            ("row_count", "total", "completed", "failed", "bytes_in", "bytes_out"), 0
-        )
-        request_id = tx.scalar(
-            sa.insert(Request)
-            .values(status=Status.PENDING, created_at=now, **vars(request), **counters)
-            .returning(Request.id)
-        )
-        stored = _store_rows(tx, request_id, rows, now)
-        totals = {"row_count": stored.rows, "total": stored.images}
-        tx.execute(sa.update(Request).where(Request.id == request_id).values(**totals))
-    return stored
-
-
-def _store_rows(tx: Connection, request_id: Any, rows: Iterable[ProductRow], now: Any) -> Stored:
-    same = {
-        "request_id": request_id,
-        "status": Status.PENDING,
-        "attempts": 0,
-        "stops": 0,
-        "next_attempt_at": now,
-    }
-    hosts: dict[str, int] = {}
-    row_count = image_count = 0
-    remaining = iter(rows)
-    while chunk := list(islice(remaining, CHUNK)):
-        images = [same | image for image in _images_of(chunk, hosts)]
-        tx.execute(sa.insert(Product), [_product_of(request_id, row) for row in chunk])
-        for start in range(0, len(images), CHUNK):
-            tx.execute(sa.insert(Image), images[start : start + CHUNK])
-        row_count, image_count = row_count + len(chunk), image_count + len(images)
-    if hosts:
-        named = [{"request_id": request_id, "number": n, "host": h} for h, n in hosts.items()]
-        tx.execute(sa.insert(Host), named)
-    return Stored(row_count, image_count)
-
-
-def _product_of(request_id: Any, row: ProductRow) -> dict[str, Any]:
-    return {
-        "request_id": request_id,
-        "row_number": row.number,
-        "serial_number": row.serial_number,
-        "product_name": row.product_name,
-    }
-
-
-def _images_of(rows: Sequence[ProductRow], hosts: dict[str, int]) -> Iterator[dict[str, Any]]:
-    """The images of some rows; a host met for the first time is added to ``hosts``."""
-    for row in rows:
-        for position, url in enumerate(row.urls, start=1):
-            host = url.split("/", 3)[2].lower()[:255]
-            yield {
-                "row_number": row.number,
-                "position": position,
-                "input_url": url,
-                "host_number": hosts.setdefault(host, len(hosts) + 1),
-            }
+def shortened(text: str, length: int) -> str:
+    """The beginning of a text that fits NVARCHAR(length), which counts UTF-16 code units."""
+    return text.encode("utf-16-le", "replace")[: 2 * length].decode("utf-16-le", "ignore")
 
 
 # --- working on images ------------------------------------------------------------------------
 
 
-def work_is_due(database: Database) -> bool:
+@reads
+def work_is_due(tx: Connection) -> bool:
     """Whether a turn would find anything at all, in one query."""
     due = (
         sa.exists().where(
@@ -215,12 +126,12 @@ def work_is_due(database: Database) -> bool:
         sa.exists().where(_has_expired(Webhook)),
         sa.exists().where(_is_finished()),
     )
-    with database.read() as tx:
-        return tx.scalar(sa.select(sa.literal(1)).where(sa.or_(*due))) is not None
+    return tx.scalar(sa.select(sa.literal(1)).where(sa.or_(*due))) is not None
 
 
+@writes
 def claim_images(
-    database: Database,
+    tx: Connection,
     worker: str,
     *,
     limit: int,
@@ -233,21 +144,20 @@ def claim_images(
     Hosts in ``passing_over`` are left to others or to later. With ``head_start``, requests that
     have only begun come first, so that a small one is done before the large ones go on.
     """
-    with database.write() as tx:
-        turn = tx.execute(_next_in_turn(passing_over, HEAD_START if head_start else 0)).first()
-        if turn is None:
-            return []
-        of_turn = (Image.request_id == turn.request_id, Image.host_number == turn.number)
-        claimed = tx.execute(
-            _claim(Image, worker, lease_seconds, limit, *of_turn, _is_due(Image))
-            .values(attempts=Image.attempts + 1)
-            .returning(*(getattr(Image, name) for name in ClaimedImage.of_image))
-        ).all()
-        tx.execute(
-            sa.update(Request)
-            .where(Request.id == turn.request_id)
-            .values(status=Status.PROCESSING, served_at=utc_now())
-        )
+    turn = tx.execute(_next_in_turn(passing_over, HEAD_START if head_start else 0)).first()
+    if turn is None:
+        return []
+    of_turn = (Image.request_id == turn.request_id, Image.host_number == turn.number)
+    claimed = tx.execute(
+        _claim(Image, worker, lease_seconds, limit, *of_turn, _is_due(Image))
+        .values(attempts=Image.attempts + 1)
+        .returning(*(getattr(Image, name) for name in ClaimedImage.of_image))
+    ).all()
+    tx.execute(
+        sa.update(Request)
+        .where(Request.id == turn.request_id)
+        .values(status=Status.PROCESSING, served_at=utc_now())
+    )
     of_request = {name: value for name, value in turn._mapping.items() if name != "number"}
     return [ClaimedImage(**image._mapping, **of_request) for image in sorted(claimed)]
 
@@ -270,48 +180,74 @@ def _next_in_turn(passing_over: Collection[str], head_start: int) -> sa.Select[*
     )
 
 
-def renew(database: Database, worker: str, ids: Collection[int], lease_seconds: float) -> None:
+@writes
+def renew(tx: Connection, worker: str, ids: Collection[int], lease_seconds: float) -> None:
     """Hold on to claimed images for another lease."""
-    with database.write() as tx:
-        tx.execute(
-            sa.update(Image)
-            .where(Image.id.in_(ids), *_held(Image, worker))
-            .values(lease_until=utc_now(lease_seconds))
-        )
+    tx.execute(
+        sa.update(Image)
+        .where(Image.id.in_(ids), *_held(Image, worker))
+        .values(lease_until=utc_now(lease_seconds))
+    )
 
 
-def suspect(database: Database, worker: str, image: ClaimedImage) -> None:
+@writes
+def suspect(tx: Connection, worker: str, image: ClaimedImage) -> None:
     """Count, before it is compressed, an image that was in the hands of a worker that stopped.
 
     If this worker stops too, the image stays marked, and those that only waited beside it do not.
     """
-    with database.write() as tx:
-        tx.execute(
-            sa.update(Image)
-            .where(Image.id == image.id, *_held(Image, worker))
-            .values(stops=Image.stops + 1)
-        )
+    tx.execute(
+        sa.update(Image)
+        .where(Image.id == image.id, *_held(Image, worker))
+        .values(stops=Image.stops + 1)
+    )
 
 
-def record(database: Database, worker: str, outcomes: Iterable[Outcome]) -> bool:
+@writes
+def record(tx: Connection, worker: str, outcomes: Collection[Outcome]) -> bool:
     """Write how claims ended, and the counters with them, in one transaction.
 
     A claim that another worker has taken over since is left alone. True when that answered the last
     image of a request.
     """
-    with database.write() as tx:
-        taken = [outcome for outcome in outcomes if _settle(tx, worker, outcome)]
-        return _count(tx, [(o.image.request_id, o.status, o.columns) for o in taken])
+    now, held = _still_held(tx, worker, [outcome.image.id for outcome in outcomes])
+    settled = [o for o in outcomes if held.get(o.image.id) == o.image.attempts]
+    if settled:
+        by_id = sa.update(IMAGES).where(Image.id == sa.bindparam("image_id"))
+        tx.execute(by_id, [_settled(outcome, now) for outcome in settled])
+    return _count(tx, [(o.image.request_id, o.status, o.columns) for o in settled])
 
 
-def _settle(tx: Connection, worker: str, outcome: Outcome) -> bool:
-    settled = tx.execute(
-        sa.update(Image)
-        .where(Image.id == outcome.image.id, *_held(Image, worker))
-        .where(Image.attempts == outcome.image.attempts)
-        .values(status=outcome.status, claimed_by=None, lease_until=None, **outcome.columns)
+def _still_held(
+    tx: Connection, worker: str, ids: Collection[int]
+) -> tuple[datetime, dict[int, int]]:
+    """The database's time, and which of its images a worker holds, with the attempt it is.
+
+    Nobody else can take them while this transaction lasts.
+    """
+    now = tx.scalars(sa.select(utc_now())).one()
+    held = tx.execute(
+        sa.select(Image.id, Image.attempts)
+        .with_hint(Image, KEEP_LOCKED, "mssql")
+        .where(Image.id.in_(ids), *_held(Image, worker))
     )
-    return settled.rowcount == 1
+    return now, {image.id: image.attempts for image in held}
+
+
+def _settled(outcome: Outcome, now: datetime) -> dict[str, Any]:
+    """All columns that any outcome sets: rows of one shape go to the server in one batch."""
+    image, is_pending = outcome.image, outcome.status is Status.PENDING
+    return {
+        "image_id": image.id,
+        "status": outcome.status,
+        **NO_CLAIM,
+        "attempts": image.attempts,
+        "stops": image.stops,
+        "next_attempt_at": now + timedelta(seconds=outcome.wait),
+        "completed_at": None if is_pending else now,
+        **NO_ANSWER,
+        **outcome.columns,
+    }
 
 
 Answer = tuple[int, Status, dict[str, Any]]  # request, status and columns of one image
@@ -329,7 +265,7 @@ def _count(tx: Connection, answers: Iterable[Answer]) -> bool:
             .where(Request.id == request_id)
             .values(
                 completed=Request.completed + len(done),
-                failed=Request.failed + len(of_request) - len(done),
+                failed=Request.failed + (len(of_request) - len(done)),
                 bytes_in=Request.bytes_in + sum(columns["input_bytes"] for columns in done),
                 bytes_out=Request.bytes_out + sum(columns["output_bytes"] for columns in done),
             )
@@ -339,43 +275,43 @@ def _count(tx: Connection, answers: Iterable[Answer]) -> bool:
     return ended
 
 
-def recover(database: Database, claim_limit: int) -> None:
+@writes
+def recover(tx: Connection, claim_limit: int) -> None:
     """Take back the claims of workers that stopped; end images that stop every worker."""
-    with database.write() as tx:
-        ended = tx.execute(
-            sa.update(Image)
-            .where(_has_expired(Image), Image.stops >= claim_limit)
-            .values(
-                status=Status.FAILED,
-                completed_at=utc_now(),
-                error_code="stopped_the_worker",
-                error_message=f"This image stopped the worker {claim_limit} times.",
-                **NO_CLAIM,
-            )
-            .returning(Image.request_id)
-        ).all()
-        _count(tx, [(request_id, Status.FAILED, {}) for (request_id,) in ended])
-        marked = {"stops": sa.case((Image.stops == 0, 1), else_=Image.stops)}
-        for table, values in ((Image, marked), (Webhook, {})):
-            tx.execute(
-                sa.update(table)
-                .where(_has_expired(table))
-                .values(status=Status.PENDING, attempts=table.attempts - 1, **NO_CLAIM, **values)
-            )
+    ended = tx.execute(
+        sa.update(Image)
+        .where(_has_expired(Image), Image.stops >= claim_limit)
+        .values(
+            status=Status.FAILED,
+            completed_at=utc_now(),
+            error_code="stopped_the_worker",
+            error_message=f"This image stopped the worker {claim_limit} times.",
+            **NO_CLAIM,
+        )
+        .returning(Image.request_id)
+    ).all()
+    _count(tx, [(request_id, Status.FAILED, {}) for (request_id,) in ended])
+    marked = {"stops": sa.case((Image.stops == 0, 1), else_=Image.stops)}
+    for table, values in ((Image, marked), (Webhook, {})):
+        tx.execute(
+            sa.update(table)
+            .where(_has_expired(table))
+            .values(status=Status.PENDING, attempts=table.attempts - 1, **NO_CLAIM, **values)
+        )
 
 
 # --- finishing a request ----------------------------------------------------------------------
 
 
-def claim_finished(database: Database, worker: str, lease_seconds: float) -> FinishedRequest | None:
+@writes
+def claim_finished(tx: Connection, worker: str, lease_seconds: float) -> FinishedRequest | None:
     """Take a request whose images are all answered and whose output CSV nobody is writing."""
-    with database.write() as tx:
-        finished = tx.execute(
-            sa.update(Request)
-            .where(Request.id.in_(_first(Request, 1, _is_finished())), _is_finished())
-            .values(claimed_by=worker, lease_until=utc_now(lease_seconds))
-            .returning(Request.id, Request.public_id, Request.url_column)
-        ).first()
+    finished = tx.execute(
+        sa.update(Request)
+        .where(Request.id.in_(_first(Request, 1, _is_finished())), _is_finished())
+        .values(claimed_by=worker, lease_until=utc_now(lease_seconds))
+        .returning(Request.id, Request.public_id, Request.url_column)
+    ).first()
     return None if finished is None else FinishedRequest(*finished)
 
 
@@ -387,25 +323,26 @@ def results(
     Each page renews the claim, so that a long output CSV isn't taken for an abandoned one.
     """
     place = (0, 0)
-    while True:
-        with database.write() as tx:
-            tx.execute(
-                sa.update(Request)
-                .where(Request.id == request.id, Request.claimed_by == worker)
-                .values(lease_until=utc_now(lease_seconds))
-            )
-            page = tx.execute(
-                sa.select(
-                    *(Image.row_number, Image.position, Image.output_name, Image.error_message)
-                )
-                .where(Image.request_id == request.id, is_after(place))
-                .order_by(Image.row_number, Image.position)
-                .limit(CHUNK)
-            ).all()
-        if not page:
-            return
+    while page := _page_of_results(database, worker, request.id, place, lease_seconds):
         yield from page
         place = (page[-1].row_number, page[-1].position)
+
+
+@writes
+def _page_of_results(
+    tx: Connection, worker: str, request_id: int, place: tuple[int, int], lease_seconds: float
+) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+    tx.execute(
+        sa.update(Request)
+        .where(Request.id == request_id, Request.claimed_by == worker)
+        .values(lease_until=utc_now(lease_seconds))
+    )
+    return tx.execute(
+        sa.select(*(Image.row_number, Image.position, Image.output_name, Image.error_message))
+        .where(Image.request_id == request_id, is_after(place))
+        .order_by(Image.row_number, Image.position)
+        .limit(PAGE)
+    ).all()
 
 
 def is_after(place: tuple[int, int]) -> sa.ColumnElement[bool]:
@@ -417,22 +354,20 @@ def is_after(place: tuple[int, int]) -> sa.ColumnElement[bool]:
     )
 
 
-def complete(
-    database: Database, worker: str, request: FinishedRequest, webhook_seconds: float
-) -> bool:
+@writes
+def complete(tx: Connection, worker: str, request: FinishedRequest, webhook_seconds: float) -> bool:
     """Complete a claimed request and record its webhook, due in ``webhook_seconds``.
 
     False if the claim was lost: somebody else completes it.
     """
-    with database.write() as tx:
-        completed = tx.execute(
-            sa.update(Request)
-            .where(Request.id == request.id, *_held(Request, worker))
-            .values(status=Status.COMPLETED, completed_at=utc_now(), **NO_CLAIM)
-            .returning(Request.webhook_url)
-        ).first()
-        if completed is not None and completed.webhook_url is not None:
-            _add_webhook(tx, request.id, completed.webhook_url, webhook_seconds)
+    completed = tx.execute(
+        sa.update(Request)
+        .where(Request.id == request.id, *_held(Request, worker))
+        .values(status=Status.COMPLETED, completed_at=utc_now(), **NO_CLAIM)
+        .returning(Request.webhook_url)
+    ).first()
+    if completed is not None and completed.webhook_url is not None:
+        _add_webhook(tx, request.id, completed.webhook_url, webhook_seconds)
     return completed is not None
 
 
@@ -452,21 +387,22 @@ def _add_webhook(tx: Connection, request_id: int, url: str, seconds: float) -> N
 # --- webhooks ---------------------------------------------------------------------------------
 
 
+@writes
 def claim_webhooks(
-    database: Database, worker: str, *, limit: int, lease_seconds: float
+    tx: Connection, worker: str, *, limit: int, lease_seconds: float
 ) -> list[ClaimedWebhook]:
     """Take up to ``limit`` webhooks that are due."""
-    with database.write() as tx:
-        claimed = tx.execute(
-            _claim(Webhook, worker, lease_seconds, limit, _is_due(Webhook))
-            .values(attempts=Webhook.attempts + 1)
-            .returning(*(getattr(Webhook, name) for name in ClaimedWebhook._fields))
-        ).all()
+    claimed = tx.execute(
+        _claim(Webhook, worker, lease_seconds, limit, _is_due(Webhook))
+        .values(attempts=Webhook.attempts + 1)
+        .returning(*(getattr(Webhook, name) for name in ClaimedWebhook._fields))
+    ).all()
     return [ClaimedWebhook(*webhook) for webhook in claimed]
 
 
+@writes
 def record_attempt(
-    database: Database,
+    tx: Connection,
     worker: str,
     webhook: ClaimedWebhook,
     *,
@@ -478,33 +414,38 @@ def record_attempt(
     """Write one attempt: without an ``error`` it is delivered; without ``retry_seconds``, over."""
     again = error is not None and retry_seconds is not None
     ended = Status.DELIVERED if error is None else Status.FAILED
-    with database.write() as tx:
-        settled = tx.execute(
-            sa.update(Webhook)
-            .where(Webhook.id == webhook.id, *_held(Webhook, worker))
-            .where(Webhook.attempts == webhook.attempts)
-            .values(
-                status=Status.PENDING if again else ended,
-                next_attempt_at=utc_now(retry_seconds or 0),
-                **NO_CLAIM,
+    settled = tx.execute(
+        sa.update(Webhook)
+        .where(Webhook.id == webhook.id, *_held(Webhook, worker))
+        .where(Webhook.attempts == webhook.attempts)
+        .values(
+            status=Status.PENDING if again else ended,
+            next_attempt_at=utc_now(retry_seconds or 0),
+            **NO_CLAIM,
+        )
+    )
+    if settled.rowcount == 1:
+        tx.execute(
+            sa.insert(WebhookAttempt).values(
+                webhook_id=webhook.id,
+                number=webhook.attempts,
+                attempted_at=utc_now(-duration_ms / 1000),
+                status_code=status_code,
+                duration_ms=duration_ms,
+                error=None if error is None else shortened(error, ERROR_LENGTH),
             )
         )
-        if settled.rowcount == 1:
-            tx.execute(
-                sa.insert(WebhookAttempt).values(
-                    webhook_id=webhook.id,
-                    number=webhook.attempts,
-                    attempted_at=utc_now(-duration_ms / 1000),
-                    status_code=status_code,
-                    duration_ms=duration_ms,
-                    error=None if error is None else error[:1000],
-                )
-            )
 
 
 # --- the conditions that the statements share -------------------------------------------------
 
 NO_CLAIM: dict[str, Any] = {"claimed_by": None, "lease_until": None}
+NO_ANSWER: dict[str, Any] = dict.fromkeys(
+    (
+        *("error_code", "error_message", "output_name", "input_bytes", "output_bytes"),
+        *("width", "height", "format", "method", "quality", "scale", "encodes", "target_met"),
+    )
+)
 
 
 def _is_due(table: Any) -> sa.ColumnElement[bool]:

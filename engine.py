@@ -1,25 +1,46 @@
-"""The way to the database: one engine a process, and two kinds of transaction."""
+"""The way to the database: one engine a process, and transactions that are tried again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+import random
+import threading
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import SQLAlchemyError as DatabaseError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 import tables
-
-__all__ = ["UNAVAILABLE", "Database", "DatabaseError"]
-
-UNAVAILABLE = (OperationalError, InterfaceError, PoolExhausted)  # it may answer a little later
+from faults import Fault
 
 BUSY_SECONDS = 30  # how long a SQLite writer waits for another before it gives up
 LOGIN_SECONDS = 5  # the ODBC driver's own default, 15, is a long time for a user to wait
+SQL_ATTR_LOGIN_TIMEOUT = 103  # ODBC's number for it
+STATEMENT_SECONDS = 60  # no statement of ours takes a tenth of it; a dead server takes for ever
+RETRY_SECONDS = 3  # after which a transaction that is refused again and again is given up
+AWAY_SECONDS = 1  # in which a database that did not answer is not asked again
+FIRST_WAIT_SECONDS = 0.05  # doubled with each try, with jitter so that rivals do not meet again
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Step = Callable[Concatenate[Connection, Parameters], Result]
+Whole = Callable[Concatenate["Database", Parameters], Result]
+
+
+class Unavailable(Exception):  # noqa: N818 - it is what happened, not a mistake of ours
+    """The database does not answer, or not in time; it may a little later."""
+
+
+class Away(Unavailable):
+    """Nobody answers at the other end."""
+
+
+class WrongDatabase(SystemExit):
+    """The database can't be used like this; ends the program with one line that says why."""
 
 
 class Database:
@@ -29,32 +50,112 @@ class Database:
         parsed = make_url(url)
         self.is_embedded = parsed.get_backend_name() == "sqlite"
         self.engine = _sqlite(parsed) if self.is_embedded else _sql_server(parsed)
+        self._ask_again_at = 0.0
+        self._gate = threading.Lock()
 
-    def read(self) -> AbstractContextManager[Connection]:
-        """A transaction that only reads."""
-        return self.engine.begin()
+    def transact(self, step: Callable[[Connection], Result], *, writes: bool) -> Result:
+        """Run ``step`` in a transaction, which commits at its end or leaves no trace.
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that writes: it commits at the end of the block, or leaves no trace.
-
-        On SQLite it takes the write lock at its start: a reader that turned into a writer half-way
-        would be refused at once, however long it was willing to wait.
+        When the database asks for it (a deadlock, a broken connection), the whole is run again, for
+        RETRY_SECONDS; so a step may be run more than once. Raises Unavailable after that, and at
+        once while the database is known to be away.
         """
+        self._pass_gate()
+        is_away = False
+        try:
+            return self._tried_again(step, writes=writes)
+        except Away:
+            is_away = True
+            raise
+        finally:
+            self._ask_again_at = time.monotonic() + AWAY_SECONDS if is_away else 0.0
+
+    def _pass_gate(self) -> None:
+        """While the database is away, one thread at a time looks whether it is back.
+
+        All threads of the API would wait for it otherwise, and none would be left to say so.
+        """
+        with self._gate:
+            if self._ask_again_at:
+                if time.monotonic() < self._ask_again_at:
+                    raise Unavailable("it did not answer a moment ago")
+                self._ask_again_at = time.monotonic() + LOGIN_SECONDS + RETRY_SECONDS
+
+    def _tried_again(self, step: Callable[[Connection], Result], *, writes: bool) -> Result:
+        gives_up_at = time.monotonic() + RETRY_SECONDS
+        wait = FIRST_WAIT_SECONDS
+        while True:
+            try:
+                return self._once(step, writes=writes)
+            except PoolExhausted as error:
+                raise Unavailable(str(error)) from error
+            except DBAPIError as error:
+                fault = Fault(error)
+                if not fault.is_passing:
+                    raise
+                if not fault.is_transient or time.monotonic() + wait > gives_up_at:
+                    raise (Away if fault.is_server_away else Unavailable)(
+                        str(error.orig)
+                    ) from error
+            time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311
+            wait *= 2
+
+    def _once(self, step: Callable[[Connection], Result], *, writes: bool) -> Result:
         with self.engine.connect() as connection:
-            writing = connection.execution_options(writes=True)
-            with writing.begin():
-                yield writing
+            told = connection.execution_options(writes=writes)
+            with told.begin():
+                return step(told)
 
     def prepare(self) -> None:
-        """Make the embedded database's tables; a SQL Server gets them from ``schema.sql``."""
-        if self.is_embedded:
-            with self.write() as transaction:
-                tables.Base.metadata.create_all(transaction)
+        """Make the embedded database's tables; a SQL Server gets them from ``schema.sql``.
+
+        Raises WrongDatabase where waiting cannot help: no driver, or a login that is refused. A
+        server that doesn't answer yet is no reason not to start.
+        """
+        try:
+            if self.is_embedded:
+                self.transact(tables.Base.metadata.create_all, writes=True)
+            else:
+                self._once(lambda tx: tx.execute(sa.select(1)), writes=False)
+        except DBAPIError as error:
+            if reason := _reason_not_to_start(Fault(error)):
+                raise WrongDatabase(f"DATABASE_URL cannot be used: {reason}") from None
 
     def forget_connections(self) -> None:
         """For a forked child: drop what belongs to the parent, without closing it there."""
         self.engine.dispose(close=False)
+
+
+def reads(step: Step[Parameters, Result]) -> Whole[Parameters, Result]:
+    """Make a function of a transaction one of a Database: a transaction that only reads."""
+    return _in_transaction(step, writes=False)
+
+
+def writes(step: Step[Parameters, Result]) -> Whole[Parameters, Result]:
+    """Make a function of a transaction one of a Database: a transaction that writes.
+
+    On SQLite it takes the write lock at its start: a reader that turned into a writer half-way
+    would be refused at once, however long it was willing to wait.
+    """
+    return _in_transaction(step, writes=True)
+
+
+def _in_transaction(step: Step[Parameters, Result], *, writes: bool) -> Whole[Parameters, Result]:
+    @wraps(step)
+    def whole(
+        database: Database, /, *arguments: Parameters.args, **named: Parameters.kwargs
+    ) -> Result:
+        return database.transact(lambda tx: step(tx, *arguments, **named), writes=writes)
+
+    return whole
+
+
+def _reason_not_to_start(fault: Fault) -> str | None:
+    if fault.is_login_refused:
+        return "the server refuses the login; look at the user and the password."
+    if fault.is_driver_missing:
+        return "its ODBC driver is not installed; see README, SQL Server."
+    return None
 
 
 def _sqlite(url: URL) -> Engine:
@@ -66,21 +167,38 @@ def _sqlite(url: URL) -> Engine:
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     """Readers that don't wait for writers (WAL), and cascades, which SQLite leaves off."""
-    connection.isolation_level = None  # the driver's own BEGIN comes too late for write()
+    connection.isolation_level = None  # the driver's own BEGIN comes too late for a writer
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_on_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    is_writer = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
 
 
 def _sql_server(url: URL) -> Engine:
-    options: dict[str, Any] = {}
-    if url.get_driver_name() == "pyodbc":
-        import pyodbc  # its wheel needs unixODBC on the machine, which SQLite users need not have
+    with_driver = _with_pyodbc if url.get_driver_name() == "pyodbc" else _with_mssql_python
+    try:
+        engine = with_driver(url, pool_pre_ping=True, pool_recycle=1800)
+    except ImportError as error:
+        raise WrongDatabase(f"DATABASE_URL cannot be used: {error}; see README.") from None
+    sa.event.listen(engine, "connect", _limit_statements)
+    return engine
 
-        pyodbc.pooling = False  # or it would hand a dead connection to a pool that just replaced it
-        options = {"fast_executemany": True, "connect_args": {"timeout": LOGIN_SECONDS}}
-    return sa.create_engine(url, pool_pre_ping=True, pool_recycle=1800, **options)
+
+def _with_pyodbc(url: URL, **options: Any) -> Engine:
+    import pyodbc  # its wheel needs unixODBC, which users of SQLite need not have
+
+    pyodbc.pooling = False  # or it hands a dead connection to a pool that has replaced it
+    timeout = {"timeout": LOGIN_SECONDS}
+    return sa.create_engine(url, fast_executemany=True, connect_args=timeout, **options)
+
+
+def _with_mssql_python(url: URL, **options: Any) -> Engine:
+    timeout = {"attrs_before": {SQL_ATTR_LOGIN_TIMEOUT: LOGIN_SECONDS}}
+    return sa.create_engine(url, connect_args=timeout, **options)
+
+
+def _limit_statements(connection: Any, _record: Any) -> None:
+    connection.timeout = STATEMENT_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
-from database import NewRequest
+from intake import NewRequest
 from pipeline import urls
 from problems import Problem
 

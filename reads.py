@@ -7,72 +7,71 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from database import is_after
-from engine import Database
+from engine import reads
 from tables import Image, Product, Request, Webhook, WebhookAttempt
 
 Found = sa.Row[*tuple[Any, ...]]
 
 
-def find_request(database: Database, public_id: uuid.UUID) -> Found | None:
+@reads
+def find_request(tx: Connection, public_id: uuid.UUID) -> Found | None:
     """The columns of one request."""
-    with database.read() as tx:
-        return tx.execute(
-            sa.select(*Request.__table__.columns).where(Request.public_id == public_id)
-        ).first()
+    return tx.execute(
+        sa.select(*Request.__table__.columns).where(Request.public_id == public_id)
+    ).first()
 
 
-def get_request(database: Database, request_id: int) -> Found:
+@reads
+def get_request(tx: Connection, request_id: int) -> Found:
     """The columns of a request that is known to exist."""
-    with database.read() as tx:
-        return tx.execute(
-            sa.select(*Request.__table__.columns).where(Request.id == request_id)
-        ).one()
+    return tx.execute(sa.select(*Request.__table__.columns).where(Request.id == request_id)).one()
 
 
+@reads
 def find_images(
-    database: Database, request_id: int, *, after: tuple[int, int], limit: int
+    tx: Connection, request_id: int, *, after: tuple[int, int], limit: int
 ) -> Sequence[Found]:
     """A page of images with their products, in the order of the CSV, behind a (row, position)."""
     same_row = sa.and_(
         Product.request_id == Image.request_id, Product.row_number == Image.row_number
     )
-    with database.read() as tx:
-        return tx.execute(
-            sa.select(*Image.__table__.columns, Product.serial_number, Product.product_name)
-            .join(Product, same_row)
-            .where(Image.request_id == request_id, is_after(after))
-            .order_by(Image.row_number, Image.position)
-            .limit(limit)
-        ).all()
+    return tx.execute(
+        sa.select(*Image.__table__.columns, Product.serial_number, Product.product_name)
+        .join(Product, same_row)
+        .where(Image.request_id == request_id, is_after(after))
+        .order_by(Image.row_number, Image.position)
+        .limit(limit)
+    ).all()
 
 
-def find_webhook(database: Database, request_id: int) -> Found | None:
+@reads
+def find_webhook(tx: Connection, request_id: int) -> Found | None:
     """A request's newest webhook, or None before there is one."""
-    with database.read() as tx:
-        return tx.execute(
-            sa.select(*Webhook.__table__.columns)
-            .where(Webhook.request_id == request_id)
-            .order_by(Webhook.id.desc())
-            .limit(1)
-        ).first()
+    return tx.execute(
+        sa.select(*Webhook.__table__.columns)
+        .where(Webhook.request_id == request_id)
+        .order_by(Webhook.id.desc())
+        .limit(1)
+    ).first()
 
 
-def find_attempts(database: Database, webhook_id: int) -> Sequence[Found]:
+@reads
+def find_attempts(tx: Connection, webhook_id: int) -> Sequence[Found]:
     """The attempts to deliver a webhook, in their order."""
-    with database.read() as tx:
-        return tx.execute(
-            sa.select(*WebhookAttempt.__table__.columns)
-            .where(WebhookAttempt.webhook_id == webhook_id)
-            .order_by(WebhookAttempt.number)
-        ).all()
+    return tx.execute(
+        sa.select(*WebhookAttempt.__table__.columns)
+        .where(WebhookAttempt.webhook_id == webhook_id)
+        .order_by(WebhookAttempt.number)
+    ).all()
 
 
-def check(database: Database) -> None:
+@reads
+def check(tx: Connection) -> None:
     """Raises SQLAlchemyError where the database or its tables don't answer."""
-    with database.read() as tx:
-        tx.execute(sa.select(Request.id).limit(1))
+    tx.execute(sa.select(Request.id).limit(1))
 
 
 def progress(request: Found) -> dict[str, int | float]:

@@ -20,14 +20,14 @@ from functools import cache, partial
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_setup_logger, worker_ready, worker_shutting_down
+from celery.signals import after_setup_logger, worker_init, worker_ready, worker_shutting_down
 from celery.worker import state
 from kombu.exceptions import OperationalError
 
 import database
 import logs
 import settings
-from engine import Database, DatabaseError
+from engine import Database, Unavailable
 from outbound import Client
 from pipeline.finish import finish_requests
 from pipeline.storage import Storage
@@ -81,7 +81,6 @@ def process() -> Process:
     chosen = settings.load()
     worker = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
     db = Database(chosen.database_url)
-    db.prepare()
     client = Client(
         allowed_ports=chosen.allowed_ports,
         allowed_private_hosts=chosen.allowed_private_hosts,
@@ -97,7 +96,13 @@ def process() -> Process:
 @celery.task(name="turn")
 def turn() -> None:
     """Take back what stopped workers held; work on images; finish and deliver beside it."""
-    my = process()
+    try:
+        _take_turn(process())
+    except Unavailable as error:  # the sweep rings again
+        logger.warning("the database is away: %s", error)
+
+
+def _take_turn(my: Process) -> None:
     if not database.work_is_due(my.database):
         return
     ends_at = time.monotonic() + TURN_SECONDS
@@ -118,8 +123,8 @@ def _finish_and_deliver(my: Process, deliveries: Deliveries) -> None:
     try:
         finish_requests(my.database, my.storage, my.settings, my.worker)
         deliveries.start_due()
-    except DatabaseError:
-        logger.exception("requests could not be finished yet")
+    except Unavailable as error:
+        logger.warning("requests could not be finished yet: %s", error)
 
 
 def ring(times: int) -> None:
@@ -162,6 +167,14 @@ _sweep: Any = None
 
 def _wake_idle(processes: int) -> None:
     ring(processes - len(state.active_requests))
+
+
+@worker_init.connect
+def _check_database(**_: Any) -> None:
+    """In the parent, before it forks: a wrong DATABASE_URL ends the start with one line."""
+    db = Database(settings.load().database_url)
+    db.prepare()
+    db.engine.dispose()
 
 
 @after_setup_logger.connect

@@ -1,4 +1,4 @@
-"""python -m commands run|demo"""
+"""python -m commands run|demo|schema|sqlserver_check"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from typing import Self
 
 import database
 from database import ClaimedImage, Outcome
-from engine import Database, DatabaseError
+from engine import Database, Unavailable
 from pipeline.storage import Storage
 
 logger = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ class Ledger:
                 self._when_ended()
             for outcome in outcomes:
                 _log(outcome)
-        except DatabaseError:
+        except Unavailable:
             logger.exception("outcomes could not be recorded yet", extra={"count": len(outcomes)})
             return False
         return True
@@ -179,7 +179,7 @@ class Ledger:
             ids = list(self._held)
         try:
             database.renew(self._database, self._worker, ids, self._lease_seconds)
-        except DatabaseError:
+        except Unavailable:
             logger.exception("leases could not be renewed", extra={"count": len(ids)})
         else:
             self._renewed_at = time.monotonic()

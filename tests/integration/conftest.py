@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-import database
-from database import NewRequest
 from engine import Database
+from intake import NewRequest, store_request
 
 
 class Product(NamedTuple):
@@ -35,6 +34,3 @@ def store(database: Database) -> Stores:
         return new.public_id
 
     return stored
-
-
-store_request = database.store_request

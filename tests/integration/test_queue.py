@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 import database as queue
 import reads
-from database import ClaimedImage, NewRequest, Outcome
+from database import ClaimedImage, Outcome
 from engine import Database
+from intake import NewRequest, store_request
 from tables import Image, Product, Status, Webhook
 from tests.integration.conftest import Product as Row
 from tests.integration.conftest import Stores
@@ -51,7 +52,7 @@ def progress(database: Database, public_id: uuid.UUID) -> dict[str, int | float]
 
 
 def statuses(database: Database) -> list[Status]:
-    with database.read() as tx:
+    with database.engine.connect() as tx:
         return list(tx.scalars(sa.select(Image.status).order_by(Image.id)))
 
 
@@ -223,7 +224,7 @@ def test_one_worker_finishes_a_request(database: Database, store: Stores) -> Non
     assert not queue.complete(database, "bob", finished, 0)
     assert queue.complete(database, "ann", finished, 0)
     assert not queue.complete(database, "ann", finished, 0)
-    with database.read() as tx:
+    with database.engine.connect() as tx:
         assert tx.scalar(sa.select(sa.func.count()).select_from(Webhook)) == 1
 
 
@@ -242,7 +243,7 @@ def test_a_request_whose_finisher_stopped_is_finished_by_another(
 def test_the_results_of_a_large_request_come_in_order(database: Database) -> None:
     rows = [Row(n, tuple(urls(n % 3))) for n in range(1, 4000)]
     new = NewRequest(public_id=uuid.uuid4(), file_name="a.csv")
-    queue.store_request(database, new, rows)
+    store_request(database, new, rows)
     request = reads.find_request(database, new.public_id)
     assert request is not None
     finished = queue.FinishedRequest(request.id, new.public_id, None)
@@ -258,9 +259,9 @@ def test_rows_that_raise_leave_nothing_behind(database: Database) -> None:
         raise ValueError("row 5000 is bad")
 
     with pytest.raises(ValueError, match="row 5000"):
-        queue.store_request(database, NewRequest(public_id=uuid.uuid4(), file_name="a"), rows())
+        store_request(database, NewRequest(public_id=uuid.uuid4(), file_name="a"), rows())
 
-    with database.read() as tx:
+    with database.engine.connect() as tx:
         assert tx.scalar(sa.select(sa.func.count()).select_from(Product)) == 0
         assert statuses(database) == []
 

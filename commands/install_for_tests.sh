@@ -1,5 +1,6 @@
 #!/bin/sh
-# Chromium and its driver for the tests of the page; installed where apt and the right are there.
+# What the tests need beside Python: Chromium and its driver for the page, unixODBC for the drivers
+# of SQL Server. Installed where apt and the right are there.
 set -eu
 
 has_browser() {
@@ -9,18 +10,26 @@ has_browser() {
 	}
 }
 
+has_odbc() {
+	.venv/bin/python -c 'import pyodbc' 2>/dev/null
+}
+
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-has_browser && exit
+has_browser && has_odbc && exit
 if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
-	echo "Installing Chromium and chromedriver for the tests of the page"
+	echo "Installing Chromium, chromedriver and unixODBC for the tests"
 	as_root apt-get update -qq
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-		--no-install-recommends chromium chromium-driver >/dev/null
+		--no-install-recommends chromium chromium-driver unixodbc >/dev/null
 fi
 has_browser || {
 	echo "The tests of the page need Chromium and chromedriver on PATH: please install them." >&2
+	exit 1
+}
+has_odbc || {
+	echo "The tests of SQL Server's drivers need unixODBC: please install it." >&2
 	exit 1
 }

@@ -1,0 +1,114 @@
+"""An upload's rows into the database: all of them, or none."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from engine import writes
+from tables import Host, Image, Product, Request, Status, utc_now
+
+CHUNK = 2_000  # rows of one insert: the driver takes them in one go, memory stays small
+
+
+class ProductRow(Protocol):
+    """What intake needs of a row of the CSV."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def serial_number(self) -> str: ...
+    @property
+    def product_name(self) -> str: ...
+    @property
+    def urls(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRequest:
+    """An upload, before its rows are read; the fields are columns of ``requests``."""
+
+    public_id: uuid.UUID
+    file_name: str
+    url_column: str | None = None
+    webhook_url: str | None = None
+    reduce_by: int = 50
+    format: str = "keep"
+    max_width: int | None = None
+    max_height: int | None = None
+
+
+class Stored(NamedTuple):
+    """How much was taken in."""
+
+    rows: int
+    images: int
+
+
+@writes
+def store_request(tx: Connection, request: NewRequest, rows: Iterable[ProductRow]) -> Stored:
+    """Write a request with all its rows and images, or, where ``rows`` raises, nothing."""
+    now = tx.scalar(sa.select(utc_now()))
+    counters = dict.fromkeys(
+        ("row_count", "total", "completed", "failed", "bytes_in", "bytes_out"), 0
+    )
+    request_id = tx.scalar(
+        sa.insert(Request)
+        .values(status=Status.PENDING, created_at=now, **vars(request), **counters)
+        .returning(Request.id)
+    )
+    stored = _store_rows(tx, request_id, rows, now)
+    totals = {"row_count": stored.rows, "total": stored.images}
+    tx.execute(sa.update(Request).where(Request.id == request_id).values(**totals))
+    return stored
+
+
+def _store_rows(tx: Connection, request_id: Any, rows: Iterable[ProductRow], now: Any) -> Stored:
+    same = {
+        "request_id": request_id,
+        "status": Status.PENDING,
+        "attempts": 0,
+        "stops": 0,
+        "next_attempt_at": now,
+    }
+    hosts: dict[str, int] = {}
+    row_count = image_count = 0
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, CHUNK)):
+        images = [same | image for image in _images_of(chunk, hosts)]
+        tx.execute(sa.insert(Product), [_product_of(request_id, row) for row in chunk])
+        for start in range(0, len(images), CHUNK):
+            tx.execute(sa.insert(Image), images[start : start + CHUNK])
+        row_count, image_count = row_count + len(chunk), image_count + len(images)
+    if hosts:
+        named = [{"request_id": request_id, "number": n, "host": h} for h, n in hosts.items()]
+        tx.execute(sa.insert(Host), named)
+    return Stored(row_count, image_count)
+
+
+def _product_of(request_id: Any, row: ProductRow) -> dict[str, Any]:
+    return {
+        "request_id": request_id,
+        "row_number": row.number,
+        "serial_number": row.serial_number,
+        "product_name": row.product_name,
+    }
+
+
+def _images_of(rows: Sequence[ProductRow], hosts: dict[str, int]) -> Iterator[dict[str, Any]]:
+    """The images of some rows; a host met for the first time is added to ``hosts``."""
+    for row in rows:
+        for position, url in enumerate(row.urls, start=1):
+            host = url.split("/", 3)[2].lower()[:255]
+            yield {
+                "row_number": row.number,
+                "position": position,
+                "input_url": url,
+                "host_number": hosts.setdefault(host, len(hosts) + 1),
+            }

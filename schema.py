@@ -1,0 +1,125 @@
+"""A SQL Server made ready, and looked over: schema.sql run through any driver, and a check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError
+
+import tables
+from engine import Database, WrongDatabase
+from faults import Fault
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+NAME = "image_processing"  # of the database, in schema.sql
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+
+def batches(text: str) -> list[str]:
+    """What sqlcmd sends at once: GO on a line of its own is its word, not the server's."""
+    parts = re.split(r"^\s*GO\s*$", text, flags=re.MULTILINE | re.IGNORECASE)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def create(database_url: str) -> None:
+    """Run schema.sql for the database that a URL names; to run it again is harmless.
+
+    Raises WrongDatabase in one sentence where that can't be done.
+    """
+    url = _sql_server_url(database_url)
+    text = SCHEMA.read_text().replace(NAME, url.database or NAME)
+    engine = Database(_shown(url.set(database="master"))).engine
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for batch in batches(text):
+                connection.exec_driver_sql(batch)
+    except DBAPIError as error:
+        raise WrongDatabase(f"schema.sql was not run: {_in_words(error)}") from None
+    finally:
+        engine.dispose()
+
+
+def check(database_url: str) -> Iterator[str]:
+    """What is fine, a sentence each; raises WrongDatabase with the first thing that is not."""
+    url = _sql_server_url(database_url)
+    engine = Database(_shown(url)).engine
+    yield "The driver is installed."
+    try:
+        with engine.connect() as connection:
+            yield f"{url.host} answers, and lets {url.username or 'you'} into {url.database}."
+            _check_tables(connection)
+            yield "All tables, columns and indexes of this version are there."
+            _check_rights(connection)
+            yield "The login may read and write all of them."
+            _check_snapshot(connection)
+            yield "Status polls do not wait for writers (READ_COMMITTED_SNAPSHOT is on)."
+    except DBAPIError as error:
+        raise WrongDatabase(_in_words(error)) from None
+    finally:
+        engine.dispose()
+
+
+def _sql_server_url(text: str) -> URL:
+    url = make_url(text)
+    if url.get_backend_name() != "mssql":
+        raise WrongDatabase("DATABASE_URL names no SQL Server; it must start with mssql+pyodbc://.")
+    if not re.fullmatch(r"\w{1,100}", url.database or ""):
+        raise WrongDatabase("DATABASE_URL must name a database, in letters, digits and _.")
+    return url
+
+
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+def _in_words(error: DBAPIError) -> str:
+    fault = Fault(error)
+    if fault.is_driver_missing:
+        return "The ODBC driver is not installed; see docs/sqlserver.md."
+    if fault.is_login_refused:
+        return "The server refuses the login; look at the user, the password and the database."
+    if fault.is_server_away:
+        return f"The server does not answer: {error.orig}"
+    return f"The server says: {error.orig}"
+
+
+def _check_tables(connection: Connection) -> None:
+    inspector = sa.inspect(connection)
+    there = set(inspector.get_table_names())
+    missing = []
+    for table in tables.Base.metadata.sorted_tables:
+        if table.name not in there:
+            missing.append(table.name)
+            continue
+        columns = {column["name"] for column in inspector.get_columns(table.name)}
+        indexes = {index["name"] for index in inspector.get_indexes(table.name)}
+        missing += [f"{table.name}.{c.name}" for c in table.columns if c.name not in columns]
+        missing += [str(index.name) for index in table.indexes if index.name not in indexes]
+    if missing:
+        raise WrongDatabase(f"Not there: {', '.join(missing)}. Run schema.sql of this version.")
+
+
+def _check_rights(connection: Connection) -> None:
+    lacking = [
+        f"{right} on {table.name}"
+        for table in tables.Base.metadata.sorted_tables
+        for right in RIGHTS
+        if not connection.scalar(
+            sa.text("SELECT HAS_PERMS_BY_NAME(:name, 'OBJECT', :right)"),
+            {"name": f"dbo.{table.name}", "right": right},
+        )
+    ]
+    if lacking:
+        raise WrongDatabase(f"The login lacks {', '.join(lacking)}.")
+
+
+def _check_snapshot(connection: Connection) -> None:
+    is_on = connection.scalar(
+        sa.text("SELECT is_read_committed_snapshot_on FROM sys.databases WHERE name = DB_NAME()")
+    )
+    if not is_on:
+        raise WrongDatabase("READ_COMMITTED_SNAPSHOT is off. Run schema.sql, which turns it on.")

@@ -1,0 +1,150 @@
+"""Every statement of the service as SQL Server gets it.
+
+The statements are those that a whole job really runs; here they are compiled once more, for SQL
+Server, and read by a T-SQL parser.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import sqlglot
+from sqlalchemy.dialects import mssql
+from sqlalchemy.sql import ClauseElement
+
+import database as queue
+import reads
+from database import ClaimedImage, Outcome
+from engine import Database
+from intake import NewRequest, store_request
+from tests.integration.conftest import Product
+
+pytestmark = pytest.mark.integration
+FIGURES = {"input_bytes": 100, "output_bytes": 40}
+Statements = list[str]
+
+
+def whole_job(database: Database) -> None:
+    """Everything that happens to a request of two images with a webhook."""
+    new = NewRequest(public_id=uuid.uuid4(), file_name="a.csv", webhook_url="http://a.example/")
+    store_request(database, new, [Product(1, ("http://a.example/1", "http://b.example/2"))])
+    queue.work_is_due(database)
+    first = claimed(database, passing_over=["slow.example", "busy.example"])
+    queue.renew(database, "ann", [first.id], 60)
+    queue.suspect(database, "ann", first)
+    queue.record(database, "ann", [Outcome.completed(first, **FIGURES)])
+    second = claimed(database)
+    queue.record(database, "ann", [Outcome.failed(second, "http_404", "gone")])
+    queue.recover(database, 3)
+    finished = queue.claim_finished(database, "ann", 60)
+    assert finished is not None
+    assert len(list(queue.results(database, "ann", finished, 60))) == 2
+    assert queue.complete(database, "ann", finished, 0)
+    (webhook,) = queue.claim_webhooks(database, "ann", limit=4, lease_seconds=60)
+    queue.record_attempt(
+        database, "ann", webhook, status_code=200, duration_ms=5, error=None, retry_seconds=None
+    )
+    poll(database, new.public_id)
+
+
+def claimed(database: Database, **options: Any) -> ClaimedImage:
+    (image,) = queue.claim_images(database, "ann", limit=3, lease_seconds=60, **options)
+    return image
+
+
+def poll(database: Database, public_id: uuid.UUID) -> None:
+    request = reads.find_request(database, public_id)
+    assert request is not None
+    assert len(reads.find_images(database, request.id, after=(0, 0), limit=100)) == 2
+    webhook = reads.find_webhook(database, request.id)
+    assert webhook is not None
+    assert len(reads.find_attempts(database, webhook.id)) == 1
+
+
+@pytest.fixture
+def statements(database: Database) -> Statements:
+    """The statements of a whole job, in T-SQL, in their order."""
+    compiled: Statements = []
+
+    def compile_too(_: Any, statement: ClauseElement, rows: Any, row: Any, __: Any) -> None:
+        dialect = mssql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+        options = {"render_postcompile": True}
+        keys = list(rows[0] if rows else row) or None
+        as_t_sql = statement.compile(dialect=dialect, column_keys=keys, compile_kwargs=options)
+        compiled.append(str(as_t_sql))
+
+    sa.event.listen(database.engine, "before_execute", compile_too)
+    whole_job(database)
+    return [" ".join(statement.split()) for statement in compiled]
+
+
+Find = Callable[..., str]
+
+
+@pytest.fixture
+def find(statements: Statements) -> Find:
+    """The first statement in which all of these words stand."""
+
+    def found(*words: str) -> str:
+        return next(s for s in statements if all(word in s for word in words))
+
+    return found
+
+
+def test_a_t_sql_parser_reads_every_statement(statements: Statements) -> None:
+    assert len(statements) > 25
+    for statement in statements:
+        assert sqlglot.parse_one(statement, dialect="tsql", error_level=sqlglot.ErrorLevel.RAISE)
+
+
+def test_a_claim_passes_over_locked_rows_and_returns_what_it_took(find: Find) -> None:
+    claim = find("UPDATE images", "lease_until=DATEADD(millisecond", "OUTPUT")
+
+    assert "OUTPUT inserted.id, inserted.row_number" in claim
+    assert "IN (SELECT TOP 3 images.id FROM images WITH (ROWLOCK, UPDLOCK, READPAST)" in claim
+    assert "ORDER BY images.next_attempt_at, images.id) AND images.status = N'Pending'" in claim
+
+
+def test_a_claim_s_conditions_are_literals_so_that_filtered_indexes_serve(find: Find) -> None:
+    assert "requests.status != N'Completed'" in find("SELECT TOP 1 hosts.request_id")
+    assert "images.status = N'Processing'" in find("UPDATE images", "stops >=")
+    assert "webhooks.status = N'Pending'" in find("UPDATE webhooks", "OUTPUT")
+
+
+def test_a_claim_of_a_finished_request_passes_over_locked_rows(find: Find) -> None:
+    claim = find("UPDATE requests", "OUTPUT inserted.id, inserted.public_id")
+
+    assert "FROM requests WITH (ROWLOCK, UPDLOCK, READPAST)" in claim
+
+
+def test_what_is_to_be_recorded_is_locked_first_and_written_in_one_shape(find: Find) -> None:
+    assert "FROM images WITH (ROWLOCK, UPDLOCK) WHERE" in find("SELECT images.id, images.attempts")
+    record = find("UPDATE images SET", "WHERE images.id = :image_id")
+    assert all(f"{column}=:{column}" in record for column in ("status", "lease_until", "scale"))
+    assert "request_id=" not in record
+
+
+def test_counters_move_by_what_they_were(find: Find) -> None:
+    counted = find("UPDATE requests SET completed=(requests.completed +")
+
+    assert "failed=(requests.failed +" in counted
+    assert "OUTPUT" in counted
+
+
+def test_all_times_are_those_of_the_server(statements: Statements) -> None:
+    timed = [s for s in statements if "lease_until" in s or "next_attempt_at <=" in s]
+
+    assert timed
+    assert not any("GETDATE" in s or "CURRENT_TIMESTAMP" in s for s in statements)
+
+
+def test_a_new_row_s_key_comes_back_with_the_insert(find: Find) -> None:
+    assert "OUTPUT inserted.id VALUES" in find("INSERT INTO requests")
+
+
+def test_an_empty_list_of_hosts_to_pass_over_is_still_a_condition(find: Find) -> None:
+    assert "(hosts.host NOT IN (NULL) OR (1 = 1))" in find("SELECT TOP 1 hosts", "NULL")
