@@ -12,9 +12,9 @@ from tests.integration.test_engine import url_of_nobody
 def test_the_schema_is_sent_in_batches_without_the_word_go() -> None:
     batches = schema.batches(schema.SCHEMA.read_text())
 
-    assert len(batches) == 11
+    assert len(batches) == 10
     assert not any("\nGO" in batch for batch in batches)
-    assert all("CREATE TABLE" in batch for batch in batches[-7:])
+    assert all("CREATE TABLE" in batch for batch in batches[-6:])
 
 
 def test_a_go_within_a_line_is_no_separator() -> None:
