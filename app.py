@@ -39,7 +39,7 @@ from pipeline.manifest import open_manifest
 from pipeline.storage import OUTPUT_CSV, Storage
 from problems import Problem
 from settings import Settings
-from tables import Status
+from tables import Status, shortened
 
 FILE_FIELDS = ("file", "csv", "csv_file", "csvFile")
 CSV_TYPES = ("text/csv", "application/csv")
@@ -76,7 +76,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = chosen.max_upload_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    db = Database(chosen.database_url)
+    db = Database(chosen.database_url, outlasts_power_cuts=True)
     db.prepare()
     app.extensions["service"] = Service(
         chosen, db, Storage(chosen.upload_dir, chosen.processed_dir)
@@ -95,6 +95,8 @@ def service() -> Service:
 
 def _too_large(_: RequestEntityTooLarge) -> Response:
     most = service().settings.max_upload_bytes
+    if (request.content_length or most) < most:
+        return Problem(413, "field_too_large", "A field of the form is too large.").response()
     return Problem(
         413, "upload_too_large", f"The upload is larger than {most} bytes, the most that is taken."
     ).response()
@@ -124,7 +126,7 @@ def upload() -> tuple[Response, int, dict[str, str]]:
             path, url_columns=url_columns(new.url_column), max_rows=my.settings.max_rows
         )
         stored = intake.store_request(my.database, new, manifest)
-    except BaseException:
+    except Problem:  # after any other error the rows may be there, and the file must be too
         my.storage.drop_upload(new.public_id)
         raise
     _ring(stored.images)
@@ -153,7 +155,7 @@ def _uploaded_csv() -> tuple[str, IO[bytes]]:
     for name in FILE_FIELDS:
         if (file := request.files.get(name)) is not None and file.filename:
             base_name = PureWindowsPath(file.filename).name
-            return "".join(filter(str.isprintable, base_name))[:200], file.stream
+            return shortened("".join(filter(str.isprintable, base_name)), 255), file.stream
     raise Problem(
         400,
         "missing_file",
@@ -215,10 +217,10 @@ def _uuid(text: str) -> uuid.UUID:
 
 
 def _limit() -> int:
-    text = request.args.get("limit", str(PAGE))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:5]) <= LARGEST_PAGE):
+    limit = fields.whole_number(request.args.get("limit", str(PAGE)), 1, LARGEST_PAGE)
+    if limit is None:
         raise Problem(400, "invalid_limit", f"limit is a whole number from 1 to {LARGEST_PAGE}.")
-    return int(text)
+    return limit
 
 
 def _after() -> tuple[int, int]:
@@ -245,7 +247,7 @@ def processed_image(request_id: str, name: str) -> Response:
     image = IMAGE_NAME.fullmatch(name)
     if image is None and name != OUTPUT_CSV:
         raise Problem(404, "file_not_found", "There is no such file.")
-    kind = IMAGE_TYPES[image[1]] if image else "text/csv; charset=utf-8"
+    kind = IMAGE_TYPES[image[1]] if image else "text/csv"
     try:
         answer = send_from_directory(folder, name, mimetype=kind, as_attachment=image is None)
     except NotFound:
@@ -266,7 +268,7 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Whether uploads can be taken: that needs the database; Redis only makes them start sooner."""
     reads.check(service().database)
-    redis = "ok" if worker.redis_answers() else "away: work starts at the next sweep"
+    redis = "ok" if worker.redis_answers() else "away: work waits until it is back"
     return jsonify(status="ok", database="ok", redis=redis)
 
 

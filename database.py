@@ -25,11 +25,13 @@ from tables import (
     Webhook,
     WebhookAttempt,
     is_status,
+    shortened,
     utc_now,
 )
 
 PAGE = 2_000  # results that are read at once
 HEAD_START = 24  # images of a new request that go before all turns
+CANDIDATES = 8  # requests that a claim looks at before it asks for more
 SKIP_LOCKED = "WITH (ROWLOCK, UPDLOCK, READPAST)"  # workers pass over each other's claims
 IMAGES = cast(sa.Table, Image.__table__)
 KEEP_LOCKED = "WITH (ROWLOCK, UPDLOCK)"
@@ -106,11 +108,6 @@ def _error(code: str, message: str) -> dict[str, Any]:
     return {"error_code": code, "error_message": shortened(message, ERROR_LENGTH)}
 
 
-def shortened(text: str, length: int) -> str:
-    """The beginning of a text that fits NVARCHAR(length), which counts UTF-16 code units."""
-    return text.encode("utf-16-le", "replace")[: 2 * length].decode("utf-16-le", "ignore")
-
-
 # --- working on images ------------------------------------------------------------------------
 
 
@@ -138,32 +135,75 @@ def claim_images(
     lease_seconds: float,
     passing_over: Collection[str] = (),
     head_start: bool = True,
-) -> list[ClaimedImage]:
+) -> list[ClaimedImage] | None:
     """Take up to ``limit`` due images of one host, of the request that was served longest ago.
 
-    Hosts in ``passing_over`` are left to others or to later. With ``head_start``, requests that
-    have only begun come first, so that a small one is done before the large ones go on.
+    Hosts in ``passing_over`` are left to others or to later. A new request comes first until
+    HEAD_START of its images are answered, so that a small one is done before the large ones go on;
+    not so without ``head_start``. None when nothing is due; empty when others were quicker.
     """
-    turn = tx.execute(_next_in_turn(passing_over, HEAD_START if head_start else 0)).first()
+    turn = _next_in_turn(tx, passing_over, head_start)
     if turn is None:
-        return []
+        return None
     of_turn = (Image.request_id == turn.request_id, Image.host_number == turn.number)
     claimed = tx.execute(
         _claim(Image, worker, lease_seconds, limit, *of_turn, _is_due(Image))
         .values(attempts=Image.attempts + 1)
         .returning(*(getattr(Image, name) for name in ClaimedImage.of_image))
     ).all()
-    tx.execute(
-        sa.update(Request)
-        .where(Request.id == turn.request_id)
-        .values(status=Status.PROCESSING, served_at=utc_now())
-    )
+    if claimed:
+        _serve(tx, turn.request_id)
     of_request = {name: value for name, value in turn._mapping.items() if name != "number"}
     return [ClaimedImage(**image._mapping, **of_request) for image in sorted(claimed)]
 
 
-def _next_in_turn(passing_over: Collection[str], head_start: int) -> sa.Select[*tuple[Any, ...]]:
-    has_begun = sa.case((Request.completed + Request.failed < head_start, 0), else_=1)
+def _serve(tx: Connection, request_id: int) -> None:
+    """Move a request to the end of the line, unless it still has its head start."""
+    answered = Request.completed + Request.failed
+    served_at = sa.case((answered >= HEAD_START, utc_now()), else_=Request.served_at)
+    tx.execute(
+        sa.update(Request)
+        .where(Request.id == request_id)
+        .values(status=Status.PROCESSING, served_at=served_at)
+    )
+
+
+def _next_in_turn(tx: Connection, passing_over: Collection[str], head_start: bool) -> Any:
+    """The host to claim from, with the options of its request; None when nothing is due.
+
+    First the requests that may have something, which the index of open requests gives in their
+    order, a few at a time; then a host of one of them. So neither old requests nor other people's
+    images cost anything.
+    """
+    started = () if head_start else (Request.served_at.is_not(None),)
+    for conditions in (started, ()) if started else ((),):
+        after = 0
+        while candidates := tx.scalars(_open_requests(conditions, after)).all():
+            for request_id in candidates:
+                if host := tx.execute(_due_host(request_id, passing_over)).first():
+                    return host
+            after += len(candidates)
+    return None
+
+
+def _open_requests(where: Iterable[sa.ColumnElement[bool]], after: int) -> sa.Select[Any]:
+    has_pending = sa.exists().where(
+        Image.request_id == Request.id, is_status(Image.status, Status.PENDING)
+    )
+    return (
+        sa.select(Request.id)
+        .where(_is_open(), has_pending, *where)
+        .order_by(Request.served_at, Request.id)
+        .offset(after)
+        .limit(CANDIDATES)
+    )
+
+
+def _due_host(request_id: int, passing_over: Collection[str]) -> sa.Select[*tuple[Any, ...]]:
+    """Hosts are worked in the order of their numbers: what is before the first one with a pending
+    image is done, and not looked at again."""
+    pending = (Image.request_id == request_id, is_status(Image.status, Status.PENDING))
+    first = sa.select(sa.func.min(Image.host_number)).where(*pending).scalar_subquery()
     has_due = sa.exists().where(
         Image.request_id == Host.request_id, Image.host_number == Host.number, _is_due(Image)
     )
@@ -174,8 +214,9 @@ def _next_in_turn(passing_over: Collection[str], head_start: int) -> sa.Select[*
             *(Request.max_width, Request.max_height),
         )
         .join(Request, Request.id == Host.request_id)
-        .where(_is_open(), Host.host.not_in(passing_over), has_due)
-        .order_by(has_begun, Request.served_at, Request.id, Host.number)
+        .where(Host.request_id == request_id, Host.number >= first)
+        .where(Host.host.not_in(passing_over), has_due)
+        .order_by(Host.number)
         .limit(1)
     )
 
@@ -192,9 +233,9 @@ def renew(tx: Connection, worker: str, ids: Collection[int], lease_seconds: floa
 
 @writes
 def suspect(tx: Connection, worker: str, image: ClaimedImage) -> None:
-    """Count, before it is compressed, an image that was in the hands of a worker that stopped.
+    """Count, before it is tried again, an image that was in the hands of a worker that stopped.
 
-    If this worker stops too, the image stays marked, and those that only waited beside it do not.
+    It is tried alone: if this worker stops too, the image is to blame.
     """
     tx.execute(
         sa.update(Image)
@@ -240,7 +281,8 @@ def _settled(outcome: Outcome, now: datetime) -> dict[str, Any]:
     return {
         "image_id": image.id,
         "status": outcome.status,
-        **NO_CLAIM,
+        "claimed_by": None,
+        "lease_until": None,
         "attempts": image.attempts,
         "stops": image.stops,
         "next_attempt_at": now + timedelta(seconds=outcome.wait),
@@ -439,7 +481,8 @@ def record_attempt(
 
 # --- the conditions that the statements share -------------------------------------------------
 
-NO_CLAIM: dict[str, Any] = {"claimed_by": None, "lease_until": None}
+# NULL in the statement: as a parameter the driver would ask the server for its type each time.
+NO_CLAIM: dict[str, Any] = {"claimed_by": sa.null(), "lease_until": sa.null()}
 NO_ANSWER: dict[str, Any] = dict.fromkeys(
     (
         *("error_code", "error_message", "output_name", "input_bytes", "output_bytes"),
@@ -474,10 +517,8 @@ def _is_finished() -> sa.ColumnElement[bool]:
 
 def _first(table: Any, limit: int, *where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
     """The ids of the first rows in line, passing over those that another worker is claiming."""
-    in_line = (
-        (table.next_attempt_at, table.id) if hasattr(table, "next_attempt_at") else (table.id,)
-    )
-    ids = sa.select(table.id).where(*where).order_by(*in_line).limit(limit)
+    since = table.served_at if table is Request else table.next_attempt_at
+    ids = sa.select(table.id).where(*where).order_by(since, table.id).limit(limit)
     return ids.with_hint(table, SKIP_LOCKED, "mssql")
 
 

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 import tables
 from faults import Fault
 
-BUSY_SECONDS = 30  # how long a SQLite writer waits for another before it gives up
+BUSY_SECONDS = 120  # of a SQLite writer: a very large upload holds the others up for a while
 LOGIN_SECONDS = 5  # the ODBC driver's own default, 15, is a long time for a user to wait
 SQL_ATTR_LOGIN_TIMEOUT = 103  # ODBC's number for it
 STATEMENT_SECONDS = 60  # no statement of ours takes a tenth of it; a dead server takes for ever
@@ -46,10 +46,11 @@ class WrongDatabase(SystemExit):
 class Database:
     """Connections to one database; safe to share among threads, not over a fork."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, outlasts_power_cuts: bool = False) -> None:
         parsed = make_url(url)
         self.is_embedded = parsed.get_backend_name() == "sqlite"
-        self.engine = _sqlite(parsed) if self.is_embedded else _sql_server(parsed)
+        durable = "FULL" if outlasts_power_cuts else "NORMAL"
+        self.engine = _sqlite(parsed, durable) if self.is_embedded else _sql_server(parsed)
         self._ask_again_at = 0.0
         self._gate = threading.Lock()
 
@@ -121,10 +122,6 @@ class Database:
             if reason := _reason_not_to_start(Fault(error)):
                 raise WrongDatabase(f"DATABASE_URL cannot be used: {reason}") from None
 
-    def forget_connections(self) -> None:
-        """For a forked child: drop what belongs to the parent, without closing it there."""
-        self.engine.dispose(close=False)
-
 
 def reads(step: Step[Parameters, Result]) -> Whole[Parameters, Result]:
     """Make a function of a transaction one of a Database: a transaction that only reads."""
@@ -158,17 +155,20 @@ def _reason_not_to_start(fault: Fault) -> str | None:
     return None
 
 
-def _sqlite(url: URL) -> Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
-    sa.event.listen(engine, "connect", _set_up_sqlite)
+def _sqlite(url: URL, synchronous: str) -> Engine:
+    """With NORMAL a power cut takes the last commits back: a worker's are made again, an upload's
+    are not."""
+    timeout = {"timeout": BUSY_SECONDS}
+    engine = sa.create_engine(url, connect_args=timeout, hide_parameters=True)
+    sa.event.listen(engine, "connect", partial(_set_up_sqlite, synchronous))
     sa.event.listen(engine, "begin", _begin_on_sqlite)
     return engine
 
 
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
+def _set_up_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
     """Readers that don't wait for writers (WAL), and cascades, which SQLite leaves off."""
     connection.isolation_level = None  # the driver's own BEGIN comes too late for a writer
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    for pragma in ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -180,7 +180,7 @@ def _begin_on_sqlite(connection: Connection) -> None:
 def _sql_server(url: URL) -> Engine:
     with_driver = _with_pyodbc if url.get_driver_name() == "pyodbc" else _with_mssql_python
     try:
-        engine = with_driver(url, pool_pre_ping=True, pool_recycle=1800)
+        engine = with_driver(url, pool_pre_ping=True, pool_recycle=1800, hide_parameters=True)
     except ImportError as error:
         raise WrongDatabase(f"DATABASE_URL cannot be used: {error}; see README.") from None
     sa.event.listen(engine, "connect", _limit_statements)

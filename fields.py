@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 
@@ -12,17 +13,17 @@ from problems import Problem
 FORMATS = ("keep", "jpeg", "png", "webp", "avif")
 LARGEST_SIDE = 100_000  # pixels
 MAX_WEBHOOK_URL = 2000  # the column's length
-MAX_COLUMNS = 1000
+MAX_URL_COLUMN = 1000  # characters, the column's length
 
 
 def new_request(file_name: str, form: Mapping[str, str]) -> NewRequest:
     """A request of this moment with the options of a form; fields left empty take the default."""
-    given = {name: value.strip() for name, value in form.items() if value.strip()}
+    given = {_snake(name): value.strip() for name, value in form.items() if value.strip()}
     return NewRequest(
         public_id=uuid.uuid4(),
         file_name=file_name,
         url_column=_url_column(given.get("url_column")),
-        webhook_url=_webhook_url(given.get("webhook_url") or given.get("webhookUrl")),
+        webhook_url=_webhook_url(given.get("webhook_url")),
         reduce_by=_integer(given, "reduce_by", 1, 95) or 50,
         format=_format(given.get("format", "keep")),
         max_width=_integer(given, "max_width", 1, LARGEST_SIDE),
@@ -30,13 +31,18 @@ def new_request(file_name: str, form: Mapping[str, str]) -> NewRequest:
     )
 
 
+def _snake(name: str) -> str:
+    """``webhookUrl`` is ``webhook_url``, and so with all of them."""
+    return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+
+
 def _wrong(field: str, reason: str) -> Problem:
     return Problem(422, f"invalid_{field}", f"The field {field} {reason}", field=field)
 
 
 def _url_column(text: str | None) -> str | None:
-    if text is not None and len(text) > MAX_COLUMNS:
-        raise _wrong("url_column", f"is longer than {MAX_COLUMNS} characters.")
+    if text is not None and urls.is_longer(text, MAX_URL_COLUMN):
+        raise _wrong("url_column", f"is longer than {MAX_URL_COLUMN} characters.")
     return text
 
 
@@ -61,6 +67,15 @@ def _integer(form: Mapping[str, str], field: str, least: int, most: int) -> int 
     text = form.get(field)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and least <= int(text[:12]) <= most):
+    number = whole_number(text, least, most)
+    if number is None:
         raise _wrong(field, f"must be a whole number from {least} to {most}.")
-    return int(text)
+    return number
+
+
+def whole_number(text: str, least: int, most: int) -> int | None:
+    """The number that a text is, or None where it is none or out of bounds, however long it is."""
+    digits = text.lstrip("0") or text[:1]
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= len(str(most))):
+        return None
+    return int(digits) if least <= int(digits) <= most else None

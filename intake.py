@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from engine import writes
-from tables import Host, Image, Product, Request, Status, utc_now
+from tables import Host, Image, Product, Request, Status, shortened, utc_now
 
+AUTHORITY = re.compile("[/?#]")  # ends the host of a URL, and stands twice before it
 CHUNK = 2_000  # rows of one insert: the driver takes them in one go, memory stays small
 
 
@@ -105,7 +107,7 @@ def _images_of(rows: Sequence[ProductRow], hosts: dict[str, int]) -> Iterator[di
     """The images of some rows; a host met for the first time is added to ``hosts``."""
     for row in rows:
         for position, url in enumerate(row.urls, start=1):
-            host = url.split("/", 3)[2].lower()[:255]
+            host = shortened(AUTHORITY.split(url, 3)[2].lower(), 255)
             yield {
                 "row_number": row.number,
                 "position": position,

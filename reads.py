@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from database import is_after
+from database import PAGE, is_after
 from engine import reads
 from tables import Image, Product, Request, Webhook, WebhookAttempt
 
@@ -45,6 +45,30 @@ def find_images(
         .order_by(Image.row_number, Image.position)
         .limit(limit)
     ).all()
+
+
+@reads
+def find_products(tx: Connection, request_id: int, *, after: int) -> Sequence[Found]:
+    """A page of the rows of a request, behind a row."""
+    return tx.execute(
+        sa.select(Product.row_number, Product.serial_number, Product.product_name)
+        .where(Product.request_id == request_id, Product.row_number > after)
+        .order_by(Product.row_number)
+        .limit(PAGE)
+    ).all()
+
+
+@reads
+def find_urls(tx: Connection, request_id: int, *, rows: tuple[int, int]) -> dict[int, list[str]]:
+    """The URLs of the rows from the first to the last, by row."""
+    urls: dict[int, list[str]] = {}
+    for row_number, url in tx.execute(
+        sa.select(Image.row_number, Image.input_url)
+        .where(Image.request_id == request_id, Image.row_number.between(*rows))
+        .order_by(Image.row_number, Image.position)
+    ):
+        urls.setdefault(row_number, []).append(url)
+    return urls
 
 
 @reads

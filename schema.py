@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
@@ -32,14 +33,26 @@ def create(database_url: str) -> None:
     """
     url = _sql_server_url(database_url)
     text = SCHEMA.read_text().replace(NAME, url.database or NAME)
-    engine = Database(_shown(url.set(database="master"))).engine
     try:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for batch in batches(text):
-                connection.exec_driver_sql(batch)
+        run(url, batches(text))
     except DBAPIError as error:
         raise WrongDatabase(f"schema.sql was not run: {_in_words(error)}") from None
+
+
+def run(url: URL, statements: list[str]) -> None:
+    """Run statements on the server of a URL, each by itself: a database is not made within a
+    transaction. The connection goes through the driver, which knows no other mode for it."""
+    engine = Database(_shown(url.set(database="master"))).engine
+    connection = engine.raw_connection()
+    try:
+        driver: Any = connection.driver_connection
+        driver.autocommit = True
+        for statement in statements:
+            driver.execute(statement)
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError(statement, None, error) from error
     finally:
+        connection.invalidate()
         engine.dispose()
 
 

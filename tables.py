@@ -46,6 +46,11 @@ class StatusText(TypeDecorator[Status]):
         return "" if value is None else value.value
 
 
+def shortened(text: str, length: int) -> str:
+    """The beginning of a text that fits NVARCHAR(length), which counts UTF-16 code units."""
+    return text.encode("utf-16-le", "replace")[: 2 * length].decode("utf-16-le", "ignore")
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """UTC to the millisecond: DATETIME2(3), and on SQLite text that sorts as time does."""
 

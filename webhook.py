@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ import standardwebhooks
 import database
 import reads
 from database import ClaimedWebhook
-from engine import Database
+from engine import Database, Unavailable
 from outbound import Client, OutboundError
 from pipeline.storage import OUTPUT_CSV, image_url
 from settings import Settings
@@ -117,6 +118,8 @@ class Deliveries:
         self._database, self._client = db, client
         self._settings, self._worker = settings, worker
         self._threads = ThreadPoolExecutor(CONCURRENCY, "webhook")
+        self._under_way = 0
+        self._claiming = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -129,36 +132,55 @@ class Deliveries:
     ) -> None:
         self._threads.shutdown()
 
+    def is_busy(self) -> bool:
+        return self._under_way > 0
+
     def start_due(self) -> None:
-        """Claim the webhooks that are due and start to deliver them."""
-        due = database.claim_webhooks(
-            self._database,
-            self._worker,
-            limit=CONCURRENCY,
-            lease_seconds=self._settings.lease_seconds + 2 * ATTEMPT_SECONDS,
-        )
+        """Claim the webhooks that are due, as many as there are threads free, and deliver them."""
+        with self._claiming:
+            if self._under_way == CONCURRENCY:
+                return
+            due = database.claim_webhooks(
+                self._database,
+                self._worker,
+                limit=CONCURRENCY - self._under_way,
+                lease_seconds=self._settings.lease_seconds + 2 * ATTEMPT_SECONDS,
+            )
+            self._under_way += len(due)
         for webhook in due:
             self._threads.submit(self._deliver, webhook)
 
     def _deliver(self, webhook: ClaimedWebhook) -> None:
         try:
-            self._attempt_and_record(webhook)
-        except Exception:  # a thread has nobody to raise to; the claim runs out and is taken again
-            logger.exception("webhook broke down", extra={"webhook_id": webhook.id})
+            self._record(webhook, *self._timed_attempt(webhook))
+        except Unavailable as error:  # the claim runs out, and is taken again
+            logger.warning("webhook not recorded: %s", error, extra={"webhook_id": webhook.id})
+        finally:
+            with self._claiming:
+                self._under_way -= 1
 
-    def _attempt_and_record(self, webhook: ClaimedWebhook) -> None:
-        body = json.dumps(payload(self._database, self._settings, webhook.request_id)).encode()
-        headers = signed_headers(
-            self._settings.webhook_secret, f"msg_{webhook.message_id.hex}", body
-        )
+    def _timed_attempt(self, webhook: ClaimedWebhook) -> tuple[Attempt, float]:
         started = time.monotonic()
-        made = attempt(self._client, webhook.url, body, headers)
+        try:
+            content = payload(self._database, self._settings, webhook.request_id)
+            body = json.dumps(content).encode()
+            message_id = f"msg_{webhook.message_id.hex}"
+            headers = signed_headers(self._settings.webhook_secret, message_id, body)
+            made = attempt(self._client, webhook.url, body, headers)
+        except Unavailable:
+            raise
+        except Exception:  # a thread has nobody to raise to, and the schedule must have an end
+            logger.exception("webhook broke down", extra={"webhook_id": webhook.id})
+            made = Attempt(None, "The notification broke down here; it was logged.")
+        return made, time.monotonic() - started
+
+    def _record(self, webhook: ClaimedWebhook, made: Attempt, seconds: float) -> None:
         database.record_attempt(
             self._database,
             self._worker,
             webhook,
             status_code=made.status_code,
-            duration_ms=round((time.monotonic() - started) * 1000),
+            duration_ms=round(seconds * 1000),
             error=made.error,
             retry_seconds=retry_seconds(made, webhook.attempts, self._settings.webhook_schedule),
         )

@@ -14,9 +14,10 @@ import os
 import secrets
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from celery import Celery
@@ -49,6 +50,7 @@ celery.conf.update(
     task_time_limit=2 * TURN_SECONDS + 60,  # only a process that no longer works gets there
     worker_max_tasks_per_child=1_000,  # against leaks in image libraries
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # Redis may be away for as long as it likes
     broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
     task_publish_retry_policy={
         "max_retries": 1,
@@ -109,22 +111,53 @@ def _take_turn(my: Process) -> None:
     database.recover(my.database, my.settings.claim_limit)
     with (
         Deliveries(my.database, my.client, my.settings, my.worker) as deliveries,
-        ThreadPoolExecutor(1, "finish") as beside,
+        ThreadPoolExecutor(1, "beside") as thread,
     ):
-        finish = partial(beside.submit, _finish_and_deliver, my, deliveries)
-        finish()
-        my.workshop.turn(TURN_SECONDS, finish)
+        beside = Beside(my, deliveries, thread)
+        beside.look()
+        my.workshop.turn(TURN_SECONDS, beside)
     if time.monotonic() > ends_at:
         ring(1)
 
 
-def _finish_and_deliver(my: Process, deliveries: Deliveries) -> None:
-    """In a thread beside the pictures: the output CSV of a large request takes a while."""
-    try:
+class Beside:
+    """What a process does beside its pictures: the output CSV of a large request takes a while."""
+
+    def __init__(self, my: Process, deliveries: Deliveries, thread: ThreadPoolExecutor) -> None:
+        self._my, self._deliveries, self._thread = my, deliveries, thread
+        self._last: Future[None] | None = None
+        self._recovered_at = time.monotonic()
+
+    def look(self) -> None:
+        self._last = self._thread.submit(self._safely, self._finish_and_deliver)
+
+    def look_now_and_then(self) -> None:
+        """As often as the sweep of an idle worker does."""
+        if time.monotonic() - self._recovered_at > self._my.settings.sweep_seconds:
+            self._recovered_at = time.monotonic()
+            self._last = self._thread.submit(self._safely, self._recover)
+
+    def is_busy(self) -> bool:
+        is_looking = self._last is not None and not self._last.done()
+        return is_looking or self._deliveries.is_busy()
+
+    def _recover(self) -> None:
+        database.recover(self._my.database, self._my.settings.claim_limit)
+        self._finish_and_deliver()
+
+    def _finish_and_deliver(self) -> None:
+        my = self._my
         finish_requests(my.database, my.storage, my.settings, my.worker)
-        deliveries.start_due()
-    except Unavailable as error:
-        logger.warning("requests could not be finished yet: %s", error)
+        self._deliveries.start_due()
+
+    def _safely(self, step: Callable[[], None]) -> None:
+        """A thread has nobody to raise to."""
+        try:
+            step()
+        except Unavailable as error:
+            logger.warning("the database is away: %s", error)
+        except Exception:
+            logger.exception("what goes on beside the pictures broke down")
 
 
 def ring(times: int) -> None:

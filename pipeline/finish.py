@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterator
 
 import database
+import reads
 from database import FinishedRequest
 from engine import Database
 from pipeline import results
-from pipeline.manifest import open_manifest
+from pipeline.manifest import InvalidCsv, Manifest, Row, open_manifest
 from pipeline.results import Result
 from pipeline.storage import Storage, image_url
+from reads import Found
 from settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -21,7 +23,8 @@ logger = logging.getLogger(__name__)
 def finish_requests(db: Database, storage: Storage, settings: Settings, worker: str) -> int:
     """Finish what has all its images answered and isn't being finished; returns how many.
 
-    One whose files can't be written now is tried again when this worker's claim has run out.
+    One whose output CSV can't be written now, as on a full disk, is tried again when this worker's
+    claim has run out.
     """
     finished = 0
     while request := database.claim_finished(db, worker, settings.lease_seconds):
@@ -30,21 +33,66 @@ def finish_requests(db: Database, storage: Storage, settings: Settings, worker: 
         except OSError:
             logger.exception("output CSV not written", extra={"request_id": request.public_id})
             continue
-        finished += database.complete(db, worker, request, settings.webhook_schedule[0])
-        logger.info("request completed", extra={"request_id": request.public_id})
+        if database.complete(db, worker, request, settings.webhook_schedule[0]):
+            finished += 1
+            logger.info("request completed", extra={"request_id": request.public_id})
     return finished
 
 
 def _write_output_csv(
     db: Database, storage: Storage, settings: Settings, worker: str, request: FinishedRequest
 ) -> None:
-    manifest = open_manifest(
+    """From the uploaded file, or, where that is gone or no longer what was taken in, from the
+    database: a request must end."""
+    try:
+        _write(db, storage, settings, worker, request, _uploaded(storage, request))
+    except (FileNotFoundError, InvalidCsv, ValueError):
+        logger.exception("upload not readable", extra={"request_id": request.public_id})
+        _write(db, storage, settings, worker, request, StoredManifest(db, request.id))
+
+
+def _uploaded(storage: Storage, request: FinishedRequest) -> Manifest:
+    return open_manifest(
         storage.upload_path(request.public_id),
         url_columns=url_columns(request.url_column),
         max_rows=sys.maxsize,  # it was taken in; a limit lowered since must not keep it from ending
     )
+
+
+def _write(
+    db: Database,
+    storage: Storage,
+    settings: Settings,
+    worker: str,
+    request: FinishedRequest,
+    rows: results.Rows,
+) -> None:
     with storage.output_csv(request.public_id) as file:
-        results.write(manifest, _results(db, settings, worker, request), file)
+        results.write(rows, _results(db, settings, worker, request), file)
+
+
+class StoredManifest:
+    """The rows of a request as the database knows them: number, name and URLs."""
+
+    columns = ("S. No.", "Product Name", "Input Image Urls")
+    from_excel = False
+
+    def __init__(self, db: Database, request_id: int) -> None:
+        self._database, self._request_id = db, request_id
+
+    def __iter__(self) -> Iterator[Row]:
+        after = 0
+        while products := reads.find_products(self._database, self._request_id, after=after):
+            after = products[-1].row_number
+            urls = reads.find_urls(
+                self._database, self._request_id, rows=(products[0].row_number, after)
+            )
+            for product in products:
+                yield self._row(product, urls.get(product.row_number, []))
+
+    def _row(self, product: Found, urls: list[str]) -> Row:
+        names = (product.serial_number, product.product_name)
+        return Row(product.row_number, *names, tuple(urls), (*names, ",".join(urls)))
 
 
 def url_columns(field: str | None) -> list[str]:

@@ -100,8 +100,10 @@ class Ledger:
         Its claims run out then, like those of any worker that stopped.
         """
         self._compressing_since = time.monotonic()
-        yield
-        self._compressing_since = None
+        try:
+            yield
+        finally:
+            self._compressing_since = None
 
     def _run(self) -> None:
         try:
@@ -177,6 +179,8 @@ class Ledger:
     def _renew(self) -> None:
         with self._changed:
             ids = list(self._held)
+        if not ids:
+            return
         try:
             database.renew(self._database, self._worker, ids, self._lease_seconds)
         except Unavailable:

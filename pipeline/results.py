@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import groupby
 from operator import attrgetter
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from pipeline.columns import key
-from pipeline.manifest import Manifest, Row
+from pipeline.manifest import Row
 
 OUTPUT_COLUMN = "Output Image Urls"
 ERRORS_COLUMN = "Errors"
@@ -38,7 +38,17 @@ class Result:
     error: str
 
 
-def write(manifest: Manifest, results: Iterable[Result], file: BinaryIO) -> None:
+class Rows(Protocol):
+    """What is needed of a Manifest."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def from_excel(self) -> bool: ...
+    def __iter__(self) -> Iterator[Row]: ...
+
+
+def write(manifest: Rows, results: Iterable[Result], file: BinaryIO) -> None:
     """The output CSV, in UTF-8; ``results`` are in the order of (row_number, position).
 
     An image without a result has an empty position and no error. Raises ValueError for results that
@@ -74,9 +84,7 @@ def _line(cells: Sequence[str], kept: Sequence[int], *ours: str) -> list[str]:
     return [defused(cell) for cell in (*(cells[index] for index in kept), *ours)]
 
 
-def _matched(
-    manifest: Manifest, results: Iterable[Result]
-) -> Iterator[tuple[Row, Sequence[Result]]]:
+def _matched(manifest: Rows, results: Iterable[Result]) -> Iterator[tuple[Row, Sequence[Result]]]:
     """Every row with its results, which may be none."""
     groups = groupby(results, attrgetter("row_number"))
     number, group = next(groups, (0, iter(())))

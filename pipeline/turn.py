@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import database
 from database import ClaimedImage, Outcome
@@ -19,15 +20,27 @@ from pipeline.compress import Options, Unreadable, compress
 from pipeline.download import DownloadFailed
 from pipeline.ledger import Ledger
 from pipeline.storage import Storage, image_name
-from pipeline.window import Arrival, Hosts, Window
+from pipeline.window import Arrival, Pauses, Window
 from settings import Settings
 
 logger = logging.getLogger(__name__)
 
 REFILL = 3  # images of one claim: fewer cost more queries, more share a small request worse
 IDLE_SECONDS = 0.2  # before asking again, when nothing was due but downloads are still under way
+CLAIM_TRIES = 3  # of one refill, when others take what it chose
 BROKE_DOWN = "The image could not be compressed: something went wrong here; it was logged."
 FIRST_RETRY_SECONDS = 1.0  # doubled with each further one, with jitter
+
+
+class Beside(Protocol):
+    """What goes on in other threads while this one works on images."""
+
+    def look(self) -> object:
+        """Look for something to do: the last image of a request has been recorded."""
+
+    def look_now_and_then(self) -> object: ...
+
+    def is_busy(self) -> bool: ...
 
 
 class Workshop:
@@ -45,42 +58,54 @@ class Workshop:
     ) -> None:
         self._database, self._client, self._storage = db, client, storage
         self._settings, self._worker, self._is_stopping = settings, worker, is_stopping
-        self._hosts = Hosts(limit=max(1, settings.download_concurrency // 2))
+        self._pauses = Pauses()
         self._ask_again_at = 0.0
         self._claims = 0
 
-    def turn(self, seconds: float, when_ended: Callable[[], object]) -> None:
-        """Work until nothing is due or the time is over.
+    def turn(self, seconds: float, beside: Beside) -> None:
+        """Work until nothing is due, here or ``beside``, or the time is over.
 
-        Calls ``when_ended``, from another thread, each time that the last image of a request has
-        been recorded. A worker that is stopping gives back what it holds instead of finishing it.
+        A worker that is stopping gives back what it holds instead of finishing it.
         """
         ends_at = time.monotonic() + seconds
-        window = Window(self._settings, self._client, self._hosts)
+        window = Window(self._settings, self._client, self._pauses)
         try:
-            with self._ledger(when_ended) as ledger:
+            with self._ledger(beside) as ledger:
                 while not self._is_stopping():
+                    beside.look_now_and_then()
                     if time.monotonic() < ends_at:
                         self._refill(window, ledger)
-                    if window.is_empty():
+                    elif window.is_empty():
                         return
-                    if arrival := window.take(IDLE_SECONDS):
-                        self._work_on(arrival, ledger)
+                    if not self._step(window, ledger, beside):
+                        return
         finally:
             window.close()
 
-    def _ledger(self, when_ended: Callable[[], object]) -> Ledger:
+    def _step(self, window: Window, ledger: Ledger, beside: Beside) -> bool:
+        """Work on one image, if one is there; False when there is nothing to wait for."""
+        if suspect := window.take_suspect():
+            database.suspect(self._database, self._worker, suspect)
+            window.start(suspect)
+        if window.is_empty():
+            time.sleep(IDLE_SECONDS if beside.is_busy() else 0)
+            return beside.is_busy()
+        if arrival := window.take(IDLE_SECONDS):
+            self._work_on(arrival, ledger)
+        return True
+
+    def _ledger(self, beside: Beside) -> Ledger:
         return Ledger(
             self._database,
             self._storage,
             worker=self._worker,
             lease_seconds=self._settings.lease_seconds,
-            when_ended=when_ended,
+            when_ended=beside.look,
         )
 
     def _refill(self, window: Window, ledger: Ledger) -> None:
         while window.has_room() and (window.is_empty() or time.monotonic() >= self._ask_again_at):
-            claimed = self._claim(REFILL)
+            claimed = self._claim(window)
             if not claimed:
                 self._ask_again_at = time.monotonic() + IDLE_SECONDS
                 return
@@ -88,21 +113,28 @@ class Workshop:
             for image in claimed:
                 window.add(image)
 
-    def _claim(self, limit: int) -> list[ClaimedImage]:
+    def _claim(self, window: Window) -> list[ClaimedImage]:
         """Images of a host below its limit, or, where no other has any, of one at its limit."""
         self._claims += 1
-        paused, at_limit = self._hosts.paused(), self._hosts.at_limit()
+        paused, at_limit = self._pauses.hosts(), window.hosts_at_limit()
         for passing_over in (paused | at_limit, paused) if at_limit else (paused,):
+            if claimed := self._claim_from(passing_over):
+                return claimed
+        return []
+
+    def _claim_from(self, passing_over: set[str]) -> list[ClaimedImage]:
+        """What is due, also when other workers are quicker a few times."""
+        for _ in range(CLAIM_TRIES):
             claimed = database.claim_images(
                 self._database,
                 self._worker,
-                limit=limit,
+                limit=REFILL,
                 lease_seconds=self._settings.lease_seconds,
                 passing_over=passing_over,
                 head_start=self._claims % 4 != 0,  # a stream of small requests starves no large one
             )
-            if claimed:
-                return claimed
+            if claimed or claimed is None:
+                return claimed or []
         return []
 
     def _work_on(self, arrival: Arrival, ledger: Ledger) -> None:
@@ -122,8 +154,6 @@ class Workshop:
         return Outcome.again(image, wait, failure.code, str(failure))
 
     def _compress(self, image: ClaimedImage, original: bytes, ledger: Ledger) -> None:
-        if image.stops:
-            database.suspect(self._database, self._worker, image)
         options = Options(
             reduce_by=image.reduce_by,
             format=image.format,

@@ -16,58 +16,73 @@ from settings import MIB, Settings
 logger = logging.getLogger(__name__)
 
 READY_BYTES = 64 * MIB  # downloaded and waiting; above it nothing more is claimed
+MOST_PAUSES = 200  # each is a parameter of a query, and there are 2,100 at most
 Arrival = tuple[ClaimedImage, bytes | DownloadFailed]
 
 
-class Hosts:
-    """Which hosts a refill passes over: those at their limit, and those that asked for a pause."""
+class Pauses:
+    """The hosts that asked for a pause; the newest MOST_PAUSES of them, for one process."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._in_flight: Counter[str] = Counter()
-        self._paused_until: dict[str, float] = {}
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
 
-    def start(self, host: str) -> None:
-        self._in_flight[host] += 1
+    def add(self, host: str, seconds: float) -> None:
+        self._until.pop(host, None)
+        self._until[host] = time.monotonic() + seconds
+        if len(self._until) > MOST_PAUSES:
+            del self._until[next(iter(self._until))]
 
-    def end(self, host: str, pause_seconds: float | None) -> None:
-        self._in_flight[host] -= 1
-        if pause_seconds is not None:
-            self._paused_until[host] = time.monotonic() + pause_seconds
-
-    def at_limit(self) -> set[str]:
-        return {host for host, number in self._in_flight.items() if number >= self._limit}
-
-    def paused(self) -> set[str]:
+    def hosts(self) -> set[str]:
         now = time.monotonic()
-        self._paused_until = {h: until for h, until in self._paused_until.items() if until > now}
-        return set(self._paused_until)
+        self._until = {host: until for host, until in self._until.items() if until > now}
+        return set(self._until)
 
 
 class Window:
-    """The images in flight: being downloaded, or downloaded and waiting for the main thread."""
+    """The images in flight: being downloaded, or downloaded and waiting for the main thread.
 
-    def __init__(self, settings: Settings, client: Client, hosts: Hosts) -> None:
-        self._settings, self._client, self._hosts = settings, client, hosts
+    An image that was in the hands of a worker that stopped is a suspect, and is kept until nothing
+    else is in flight: if the worker stops again, it is clear why.
+    """
+
+    def __init__(self, settings: Settings, client: Client, pauses: Pauses) -> None:
+        self._settings, self._client, self._pauses = settings, client, pauses
         self._threads = ThreadPoolExecutor(settings.download_concurrency, "download")
         self._arrivals: SimpleQueue[Arrival] = SimpleQueue()
         self._ready: list[Arrival] = []
-        self._downloading = 0
+        self._suspects: list[ClaimedImage] = []
+        self._hosts: Counter[str] = Counter()  # downloads under way
         self._served: Counter[int] = Counter()
 
     def has_room(self) -> bool:
         """Whether it takes another refill, which may bring it a little over its number."""
         waiting = (len(arrived) for _, arrived in self._ready if isinstance(arrived, bytes))
-        in_flight = self._downloading + len(self._ready)
-        return in_flight < self._settings.download_concurrency and sum(waiting) < READY_BYTES
+        in_flight = self._hosts.total() + len(self._ready)
+        is_small = in_flight < self._settings.download_concurrency and sum(waiting) < READY_BYTES
+        return is_small and not self._suspects
 
     def is_empty(self) -> bool:
-        return not self._downloading and not self._ready
+        return not self._hosts.total() and not self._ready and not self._suspects
+
+    def hosts_at_limit(self) -> set[str]:
+        """Those that half of the downloads go to: the other half is for others."""
+        limit = max(1, self._settings.download_concurrency // 2)
+        return {host for host, number in self._hosts.items() if number >= limit}
 
     def add(self, image: ClaimedImage) -> None:
-        """Start its download."""
-        self._hosts.start(image.host)
-        self._downloading += 1
+        """Start its download, or, of a suspect, keep it."""
+        if image.stops:
+            self._suspects.append(image)
+        else:
+            self.start(image)
+
+    def take_suspect(self) -> ClaimedImage | None:
+        """A suspect, once nothing else is in flight."""
+        is_alone = not self._hosts.total() and not self._ready
+        return self._suspects.pop() if is_alone and self._suspects else None
+
+    def start(self, image: ClaimedImage) -> None:
+        self._hosts[image.host] += 1
         self._threads.submit(self._download, image)
 
     def take(self, wait_seconds: float) -> Arrival | None:
@@ -105,11 +120,12 @@ class Window:
     def _collect(self, wait_seconds: float) -> None:
         """Move what has arrived to what is ready, waiting for the first one only."""
         try:
-            while self._downloading:
+            while self._hosts:
                 image, arrived = self._arrivals.get(wait_seconds > 0, wait_seconds)
-                self._downloading -= 1
-                pause = arrived.retry_after if isinstance(arrived, DownloadFailed) else None
-                self._hosts.end(image.host, pause)
+                self._hosts[image.host] -= 1
+                self._hosts += Counter()  # without the hosts that are at zero
+                if isinstance(arrived, DownloadFailed) and arrived.retry_after is not None:
+                    self._pauses.add(image.host, arrived.retry_after)
                 self._ready.append((image, arrived))
                 wait_seconds = 0
         except Empty:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import os
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy.engine import make_url
 
-import tables
+import schema
 from engine import Database
 from tests.origin import Origin, content
 
@@ -21,18 +24,28 @@ hypothesis.settings.load_profile("suite")  # a slow machine is no failure; each 
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """An empty database: the one that TEST_DATABASE_URL names, else SQLite in a new file."""
-    return empty_database(tmp_path)
+def database_url(tmp_path: Path) -> Iterator[str]:
+    """An empty database on the server that TEST_DATABASE_URL names, else SQLite in a new file."""
+    with empty_database(tmp_path) as url:
+        yield url
 
 
-def empty_database(folder: Path) -> str:
-    url = os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{folder}/test.db"  # noqa: TID251
-    db = Database(url)
-    tables.Base.metadata.drop_all(db.engine)
-    tables.Base.metadata.create_all(db.engine)
-    db.engine.dispose()
-    return url
+@contextmanager
+def empty_database(folder: Path) -> Iterator[str]:
+    """A database of its own for each test, so that tests can run side by side on one server."""
+    server = os.environ.get("TEST_DATABASE_URL")  # noqa: TID251
+    if not server:
+        url = f"sqlite:///{folder}/test.db"
+        Database(url).prepare()
+        yield url
+        return
+    name = f"test_{uuid.uuid4().hex}"
+    url = make_url(server).set(database=name).render_as_string(hide_password=False)
+    schema.create(url)
+    try:
+        yield url
+    finally:
+        schema.run(make_url(server), [f"DROP DATABASE {name}"])
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,7 +31,8 @@ def origin() -> Iterator[Origin]:
         yield server
 
 
-def system_for(origin: Origin, folder: Path, **environment: str) -> System:
+@contextmanager
+def system_for(origin: Origin, folder: Path, **environment: str) -> Iterator[System]:
     host, port = origin.address
     usual = {
         "ALLOWED_PRIVATE_HOSTS": f"{host}:{port},{urlsplit(NOBODY).netloc}",
@@ -39,7 +40,8 @@ def system_for(origin: Origin, folder: Path, **environment: str) -> System:
         "MAX_UPLOAD_BYTES": str(1024 * 1024),
         "MAX_IMAGE_BYTES": str(1024 * 1024),
     }
-    return System(folder, empty_database(folder), **(usual | environment))
+    with empty_database(folder) as url, System(folder, url, **(usual | environment)) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -115,6 +115,7 @@ def test_a_body_over_the_limit_is_refused_without_a_declared_length(system: Syst
         ("format", "gif"),
         ("max_width", "-1"),
         ("max_height", "9" * 5000),
+        ("reduce_by", "000000000050999"),
     ],
 )
 def test_a_wrong_field_is_refused_by_its_name(system: System, field: str, value: str) -> None:
@@ -136,7 +137,18 @@ def test_an_id_that_nobody_has_is_not_found(system: System) -> None:
     assert (answer.status_code, problem(answer)["code"]) == (404, "request_not_found")
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=many", "limit=1001", "after=x", "after=1"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=many",
+        "limit=1001",
+        "limit=00010000000000",
+        f"limit={'1' * 5005}",
+        "after=x",
+        "after=1",
+    ],
+)
 def test_a_wrong_page_is_refused(system: System, query: str) -> None:
     answer = system.get(f"/status/{uuid.uuid4()}?{query}")
 

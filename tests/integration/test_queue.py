@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -35,9 +36,17 @@ def claim(
     lease_seconds: float = 60,
     passing_over: Iterable[str] = (),
 ) -> list[ClaimedImage]:
-    return queue.claim_images(
+    images = queue.claim_images(
         database, worker, limit=limit, lease_seconds=lease_seconds, passing_over=set(passing_over)
     )
+    return images or []
+
+
+def answer(database: Database, *, limit: int) -> uuid.UUID:
+    """Claim and complete so many images; the request that they are of."""
+    images = claim(database, limit=limit)
+    queue.record(database, "ann", [Outcome.completed(image, **FIGURES) for image in images])
+    return images[0].public_id
 
 
 def finish_all(database: Database, worker: str = "ann") -> None:
@@ -82,9 +91,12 @@ def test_images_are_claimed_in_the_order_of_the_csv(database: Database, store: S
 
 
 def test_requests_take_turns(database: Database, store: Stores) -> None:
-    first, second = store(*urls(6)), store(*urls(6))
+    first, second = store(*urls(60)), store(*urls(60))
+    for _ in range(2):  # neither has its head start any more
+        answer(database, limit=queue.HEAD_START)
+        answer(database, limit=1)
 
-    served = [claim(database)[0].public_id for _ in range(4)]
+    served = [answer(database, limit=3) for _ in range(4)]
 
     assert served == [first, second, first, second]
 
@@ -92,12 +104,27 @@ def test_requests_take_turns(database: Database, store: Stores) -> None:
 def test_a_new_request_is_served_before_one_that_waits_for_its_next_turn(
     database: Database, store: Stores
 ) -> None:
-    store(*urls(9))
-    claim(database)
+    store(*urls(60))
+    answer(database, limit=queue.HEAD_START)
+    answer(database, limit=1)
 
     late = store(*urls(1))
 
     assert claim(database)[0].public_id == late
+
+
+def test_a_stream_of_new_requests_does_not_hold_up_one_that_has_begun(
+    database: Database, store: Stores
+) -> None:
+    begun = store(*urls(60))
+    answer(database, limit=queue.HEAD_START)
+    answer(database, limit=3)
+    store(*urls(5))
+
+    images = queue.claim_images(database, "ann", limit=3, lease_seconds=60, head_start=False)
+
+    assert images is not None
+    assert images[0].public_id == begun
 
 
 def test_a_host_is_passed_over(database: Database, store: Stores) -> None:
@@ -131,10 +158,10 @@ def test_a_recorded_image_moves_the_counters_with_it(database: Database, store: 
 def test_an_image_to_be_tried_again_is_due_only_then(database: Database, store: Stores) -> None:
     store(*urls(1))
     (image,) = claim(database)
-    queue.record(database, "ann", [Outcome.again(image, 0.3, "http_503", "busy")])
+    queue.record(database, "ann", [Outcome.again(image, 2, "http_503", "busy")])
 
     assert claim(database) == []
-    time.sleep(0.4)
+    time.sleep(2.1)
     (again,) = claim(database)
     assert again.attempts == 2
 
@@ -289,3 +316,41 @@ def test_a_due_webhook_is_claimed_once(database: Database, store: Stores) -> Non
 
     assert (webhook.url, webhook.attempts) == ("http://a.example/hook", 1)
     assert queue.claim_webhooks(database, "bob", limit=4, lease_seconds=60) == []
+
+
+def test_a_host_ends_where_its_url_s_path_or_query_begins(
+    database: Database, store: Stores
+) -> None:
+    store("http://a.example?1", "http://A.example/2", "http://a.example#3")
+
+    assert {image.host for image in claim(database)} == {"a.example"}
+
+
+def test_what_others_have_just_taken_is_not_what_is_not_there(
+    database: Database, store: Stores
+) -> None:
+    store(*urls(1))
+
+    assert claim(database)
+    assert queue.claim_images(database, "bob", limit=3, lease_seconds=60) is None
+
+
+def test_a_claim_does_not_read_other_people_s_history(database: Database, store: Stores) -> None:
+    for _ in range(3):
+        store(*urls(2))
+    plans: list[str] = []
+
+    def explain(_: object, cursor: Any, statement: str, parameters: Any, *__: object) -> None:
+        if statement.startswith("SELECT"):
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.extend(row[3] for row in cursor.fetchall())
+
+    if not database.is_embedded:
+        pytest.skip("SQLite's own EXPLAIN")
+    sa.event.listen(database.engine, "before_cursor_execute", explain)
+    claim(database)
+    queue.claim_finished(database, "ann", 60)
+
+    assert any("ix_requests_open" in plan for plan in plans)
+    scanned = [plan for plan in plans if plan.startswith(("SCAN images", "SCAN hosts"))]
+    assert [plan for plan in scanned if "USING" not in plan] == []

@@ -52,8 +52,9 @@ def whole_job(database: Database) -> None:
 
 
 def claimed(database: Database, **options: Any) -> ClaimedImage:
-    (image,) = queue.claim_images(database, "ann", limit=3, lease_seconds=60, **options)
-    return image
+    images = queue.claim_images(database, "ann", limit=3, lease_seconds=60, **options)
+    assert images
+    return images[0]
 
 
 def poll(database: Database, public_id: uuid.UUID) -> None:
@@ -110,7 +111,8 @@ def test_a_claim_passes_over_locked_rows_and_returns_what_it_took(find: Find) ->
 
 
 def test_a_claim_s_conditions_are_literals_so_that_filtered_indexes_serve(find: Find) -> None:
-    assert "requests.status != N'Completed'" in find("SELECT TOP 1 hosts.request_id")
+    assert "requests.status != N'Completed'" in find("SELECT requests.id", "ORDER BY")
+    assert "images.status = N'Pending'" in find("SELECT TOP 1 hosts.request_id")
     assert "images.status = N'Processing'" in find("UPDATE images", "stops >=")
     assert "webhooks.status = N'Pending'" in find("UPDATE webhooks", "OUTPUT")
 
