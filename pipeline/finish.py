@@ -75,6 +75,7 @@ class StoredManifest:
     """The rows of a request as the database knows them: number, name and URLs."""
 
     columns = ("S. No.", "Product Name", "Input Image Urls")
+    delimiter = ","
     from_excel = False
 
     def __init__(self, db: Database, request_id: int) -> None:

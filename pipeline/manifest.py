@@ -69,6 +69,11 @@ class Manifest:
         self._max_rows = max_rows
 
     @property
+    def delimiter(self) -> str:
+        """What separates the cells."""
+        return self._dialect.delimiter
+
+    @property
     def from_excel(self) -> bool:
         """Whether the file began with a byte order mark or was not UTF-8."""
         return self._dialect.has_bom or self._dialect.encoding != "utf-8"

@@ -1,7 +1,7 @@
 """A manifest and its finished images → the output CSV.
 
-RFC 4180: commas, CRLF, quotes only where needed. The input's columns come first, as they came and
-in their order, then ``Output Image Urls`` and ``Errors``.
+RFC 4180, but with the input's delimiter: CRLF, quotes only where needed. The input's columns come
+first, as they came and in their order, then ``Output Image Urls`` and ``Errors``.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class Rows(Protocol):
     @property
     def columns(self) -> tuple[str, ...]: ...
     @property
+    def delimiter(self) -> str: ...
+    @property
     def from_excel(self) -> bool: ...
     def __iter__(self) -> Iterator[Row]: ...
 
@@ -60,7 +62,7 @@ def write(manifest: Rows, results: Iterable[Result], file: BinaryIO) -> None:
     text = TextIOWrapper(file, encoding=encoding, newline="")
     try:
         kept = _kept(manifest.columns)
-        rows = csv.writer(text)
+        rows = csv.writer(text, delimiter=manifest.delimiter)
         rows.writerow(_line(manifest.columns, kept, OUTPUT_COLUMN, ERRORS_COLUMN))
         for row, ended in _matched(manifest, results):
             rows.writerow(_line(row.cells, kept, _output_urls(row, ended), _errors(ended)))

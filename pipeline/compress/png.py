@@ -6,13 +6,15 @@ SSIMULACRA 2 over a dithered palette at half the bytes), a palette for graphics.
 
 from __future__ import annotations
 
+import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-import oxipng
 from PIL import Image
 
-from pipeline.compress import apng, colour, palette
+from pipeline.compress import apng, colour, oxipng_process, palette
 from pipeline.compress.picture import Picture
 from pipeline.compress.search import Attempt, Found, Knob, encoded, finest_that_fits
 from pipeline.compress.source import Source
@@ -22,13 +24,13 @@ Frames = tuple[Image.Image, ...]
 # Beyond this many times the budget oxipng is not tried without loss: it takes at most about a
 # quarter off what Pillow writes.
 HOPE = 1.35
-KEPT_CHUNKS = [b"iCCP", b"cICP", b"gAMA", b"cHRM", b"sRGB", b"eXIf", b"acTL", b"fcTL", b"fdAT"]
 
 # zlib's level while searching: a quarter of the time of level 6 on photos for 4 % more bytes.
 QUICK = 4
 # oxipng's levels. On a palette 2 saves 3 to 8 % over 1 for twice the time (4 costs 4.5 times 2 for
 # another 0.4 %), so it is kept for what is quick; on true colour it saves 1 %.
 LARGEST_AT_LEVEL_2 = 1_000_000
+LARGEST_IN_PROCESS = 500_000  # pixels; a process takes a tenth of a second to start
 # What oxipng leaves of a quick encode, as a first guess; then it is known.
 OPTIMISED_SHARE = 0.88
 
@@ -146,14 +148,9 @@ def plain(picture: Picture, frames: Frames, compress_level: int = 6) -> bytes:
 
 def optimised(content: bytes, level: int, *, as_it_is: bool = False) -> bytes:
     """The same picture in fewer bytes; ``as_it_is`` keeps its mode and depth."""
-    return bytes(
-        oxipng.optimize_from_memory(
-            content,
-            level=level,
-            strip=oxipng.StripChunks.keep(KEPT_CHUNKS),
-            bit_depth_reduction=not as_it_is,
-            color_type_reduction=not as_it_is,
-            palette_reduction=not as_it_is,
-            grayscale_reduction=not as_it_is,
-        )
-    )
+    width, height = struct.unpack(">II", content[16:24])  # of IHDR, which comes first
+    if width * height <= LARGEST_IN_PROCESS:
+        return oxipng_process.optimised(content, level, as_it_is=as_it_is)
+    command = [sys.executable, "-I", oxipng_process.__file__, str(level), str(as_it_is)]
+    made = subprocess.run(command, input=content, capture_output=True, check=False)  # noqa: S603
+    return made.stdout if made.returncode == 0 and made.stdout else content

@@ -29,7 +29,8 @@ def written(manifest: Manifest, results: Sequence[Result] = ()) -> bytes:
 
 
 def lines(manifest: Manifest, results: Sequence[Result] = ()) -> list[list[str]]:
-    return [*csv.reader(io.StringIO(written(manifest, results).decode("utf-8-sig"), newline=""))]
+    text = io.StringIO(written(manifest, results).decode("utf-8-sig"), newline="")
+    return [*csv.reader(text, delimiter=manifest.delimiter)]
 
 
 def test_the_inputs_columns_come_first_then_ours(tmp_path: Path) -> None:
@@ -70,10 +71,10 @@ def test_every_row_and_cell_of_an_export_stands_in_the_output(name: str) -> None
     assert [line[:-2] for line in lines(open_manifest(EXPORTS / name, max_rows=9))] == expected
 
 
-def test_lines_end_with_crlf_and_quotes_stand_only_where_needed(tmp_path: Path) -> None:
+def test_lines_end_with_crlf_and_the_delimiter_and_quotes_stand_only_where_needed(tmp_path: Path) -> None:
     manifest = manifest_of(tmp_path, 'Name;Image\n"a ""b"", c";https://a/1\n')
     assert written(manifest) == (
-        b'Name,Image,Output Image Urls,Errors\r\n"a ""b"", c",https://a/1,,\r\n'
+        b'Name;Image;Output Image Urls;Errors\r\n"a ""b"", c";https://a/1;;\r\n'
     )
 
 
