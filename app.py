@@ -182,8 +182,8 @@ def _ring_and_release(times: int) -> None:
 @routes.get("/status/<request_id>")
 def status(request_id: str) -> Response:
     my = service()
-    found = _find(request_id)
     limit, after = _limit(), _after()
+    found = _find(request_id)
     page = reads.find_images(my.database, found.id, after=after, limit=limit)
     base = my.settings.public_base_url
     next_url = None

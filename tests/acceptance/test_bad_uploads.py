@@ -144,7 +144,7 @@ def test_an_id_that_nobody_has_is_not_found(system: System) -> None:
         "limit=many",
         "limit=1001",
         "limit=00010000000000",
-        f"limit={'1' * 5005}",
+        f"limit={'1' * 3000}",
         "after=x",
         "after=1",
     ],
@@ -152,7 +152,7 @@ def test_an_id_that_nobody_has_is_not_found(system: System) -> None:
 def test_a_wrong_page_is_refused(system: System, query: str) -> None:
     answer = system.get(f"/status/{uuid.uuid4()}?{query}")
 
-    assert answer.status_code in (400, 404)
+    assert answer.status_code == 400
     problem(answer)
 
 
