@@ -30,10 +30,15 @@ def database_url(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
+def server_url() -> str | None:
+    """The server that the tests run on, or None for the embedded SQLite."""
+    return os.environ.get("TEST_DATABASE_URL")  # noqa: TID251
+
+
 @contextmanager
 def empty_database(folder: Path) -> Iterator[str]:
     """A database of its own for each test, so that tests can run side by side on one server."""
-    server = os.environ.get("TEST_DATABASE_URL")  # noqa: TID251
+    server = server_url()
     if not server:
         url = f"sqlite:///{folder}/test.db"
         Database(url).prepare()

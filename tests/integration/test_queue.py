@@ -66,11 +66,17 @@ def statuses(database: Database) -> list[Status]:
 
 
 def test_eight_threads_claim_each_image_once(database: Database, store: Stores) -> None:
-    store(*urls(400))
+    store(*urls(1000), *urls(1000, "b"), *urls(1000, "c"), *urls(1000, "d"), *urls(1000, "e"))
     claimed: list[int] = []
+    waits = [0.0]
 
     def work(worker: str) -> None:
-        while images := claim(database, worker):
+        while True:
+            started = time.monotonic()
+            images = queue.claim_images(database, worker, limit=10, lease_seconds=60)
+            waits.append(time.monotonic() - started)
+            if images is None:
+                return
             claimed.extend(image.id for image in images)
 
     threads = [threading.Thread(target=work, args=(f"worker {n}",)) for n in range(8)]
@@ -79,7 +85,8 @@ def test_eight_threads_claim_each_image_once(database: Database, store: Stores) 
     for thread in threads:
         thread.join()
 
-    assert len(claimed) == len(set(claimed)) == 400
+    assert len(claimed) == len(set(claimed)) == 5000
+    assert max(waits) < 30  # the lease of a worker
 
 
 def test_images_are_claimed_in_the_order_of_the_csv(database: Database, store: Stores) -> None:

@@ -71,7 +71,9 @@ def test_every_row_and_cell_of_an_export_stands_in_the_output(name: str) -> None
     assert [line[:-2] for line in lines(open_manifest(EXPORTS / name, max_rows=9))] == expected
 
 
-def test_lines_end_with_crlf_and_the_delimiter_and_quotes_stand_only_where_needed(tmp_path: Path) -> None:
+def test_lines_end_with_crlf_and_quotes_stand_only_where_needed(
+    tmp_path: Path,
+) -> None:
     manifest = manifest_of(tmp_path, 'Name;Image\n"a ""b"", c";https://a/1\n')
     assert written(manifest) == (
         b'Name;Image;Output Image Urls;Errors\r\n"a ""b"", c";https://a/1;;\r\n'
