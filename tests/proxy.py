@@ -28,9 +28,10 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self._is_closing = True
-        self._listener.close()
+        self._listener.shutdown(socket.SHUT_RDWR)  # which wakes accept(); close() does not
         self.cut()
         self._thread.join()
+        self._listener.close()
 
     def cut(self) -> None:
         """Break every connection that is open now."""

@@ -1,0 +1,86 @@
+"""The end of a request whose upload or whose disk is not as it should be."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import time
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+import database as queue
+import reads
+from database import Outcome
+from engine import Database
+from pipeline.finish import finish_requests
+from pipeline.storage import Storage
+from settings import Settings
+from tests.integration.conftest import Stores
+from tests.integration.test_queue import FIGURES, claim
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage(tmp_path / "uploads", tmp_path / "processed")
+
+
+def answered(database: Database, store: Stores) -> UUID:
+    """A request of two images, the first of which went well."""
+    public_id = store("http://a.example/1.jpg", "http://a.example/2.jpg")
+    good, bad = claim(database)
+    done = Outcome.completed(good, output_name="1-1.jpg", **FIGURES)
+    queue.record(database, "ann", [done, Outcome.failed(bad, "http_404", "Gone.")])
+    return public_id
+
+
+def finish(database: Database, storage: Storage, *, lease_seconds: float = 30) -> int:
+    return finish_requests(database, storage, Settings(lease_seconds=lease_seconds), "ann")
+
+
+def output(storage: Storage, public_id: UUID) -> list[dict[str, str]]:
+    text = (storage.folder(public_id) / "output.csv").read_text()
+    return list(csv.DictReader(text.splitlines()))
+
+
+def status(database: Database, public_id: UUID) -> str:
+    request = reads.find_request(database, public_id)
+    assert request is not None
+    return str(request.status)
+
+
+@pytest.mark.parametrize("upload", [None, b"no,longer\nwhat,it was\n", b"Name,Image\nCup,\n"])
+def test_a_request_ends_also_when_its_upload_is_gone_or_changed(
+    database: Database, storage: Storage, store: Stores, upload: bytes | None
+) -> None:
+    public_id = answered(database, store)
+    storage.upload_dir.mkdir()
+    if upload is not None:
+        storage.upload_path(public_id).write_bytes(upload)
+
+    assert finish(database, storage) == 1
+
+    (row,) = output(storage, public_id)
+    assert row["Input Image Urls"] == "http://a.example/1.jpg,http://a.example/2.jpg"
+    assert row["Output Image Urls"].endswith(f"/{public_id}/1-1.jpg,")
+    assert (row["Product Name"], row["Errors"]) == ("Cup", "2: Gone.")
+    assert status(database, public_id) == "Completed"
+
+
+def test_a_request_whose_output_cannot_be_written_is_finished_later(
+    database: Database, storage: Storage, store: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    public_id = answered(database, store)
+    storage.processed_dir.write_bytes(b"a file where the folder should be")
+
+    with caplog.at_level(logging.ERROR):
+        assert finish(database, storage, lease_seconds=1) == 0
+    assert "output CSV not written" in caplog.text
+    storage.processed_dir.unlink()
+    time.sleep(1.1)
+
+    assert finish(database, storage) == 1
+    assert status(database, public_id) == "Completed"
