@@ -69,6 +69,7 @@ def test_a_table_of_the_schema_is_that_of_the_models(table: str) -> None:
         ("created_at DATETIME2(3)", "created_at DATETIME2(7)"),
         ("id BIGINT NOT NULL IDENTITY(1,1)", "id BIGINT NOT NULL"),
         ("N'Processing', N'Completed')", "N'Completed')"),
+        ("attempts INT NOT NULL", "attempts INT NOT NULL DEFAULT 1"),
         ("completed + failed <= total", "completed <= total"),
         ("ON DELETE CASCADE", ""),
         ("(served_at, id)", "(id)"),
