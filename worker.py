@@ -33,6 +33,7 @@ import settings
 from engine import Database, Unavailable
 from outbound import Client
 from pipeline.finish import finish_requests
+from pipeline.ledger import STUCK_SECONDS
 from pipeline.storage import Storage
 from pipeline.turn import Workshop
 from settings import MIB, Settings
@@ -50,7 +51,7 @@ celery = Celery("image_service", broker=settings.load().redis_url)
 celery.conf.update(
     task_ignore_result=True,
     worker_prefetch_multiplier=1,
-    task_time_limit=2 * TURN_SECONDS + 60,  # only a process that no longer works gets there
+    task_time_limit=TURN_SECONDS + STUCK_SECONDS + 60,  # only what no longer works gets there
     worker_max_tasks_per_child=1_000,  # against leaks in image libraries
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # Redis may be away for as long as it likes
