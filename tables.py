@@ -217,7 +217,7 @@ class Image(Base):
     """One URL of a product; the position is its place in the row, the first is 1.
 
     ``attempts`` counts the claims that were answered and the one under way. ``stops`` is 1 once a
-    claim ran out, and one more each time that the image is compressed after that.
+    claim ran out, and one more each time that the image is tried after that.
     """
 
     __tablename__ = "images"

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Self
 
 import standardwebhooks
@@ -46,7 +45,7 @@ class Attempt:
 
 
 def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]:
-    """The body of ``request.completed``, as DESIGN and README show it."""
+    """The body of ``request.completed``, as README shows it."""
     request = reads.get_request(db, request_id)
     base, public_id = settings.public_base_url, request.public_id
     body = {
@@ -124,12 +123,7 @@ class Deliveries:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._threads.shutdown()
 
     def is_busy(self) -> bool:
