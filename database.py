@@ -7,14 +7,17 @@ whoever comes second changes nothing. All leases and waits go by the database's 
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
 
 from engine import Database, reads, writes
 from tables import (
@@ -40,7 +43,10 @@ ERROR_LENGTH = 1000  # of the columns for messages
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedImage:
-    """An image that this worker holds, with the options of its request."""
+    """An image that this worker holds, with the options of its request.
+
+    ``share`` is how many of the request a process may take at once.
+    """
 
     id: int
     row_number: int
@@ -55,8 +61,12 @@ class ClaimedImage:
     format: str
     max_width: int | None
     max_height: int | None
+    share: int
 
     of_image: ClassVar = ("id", "row_number", "position", "input_url", "attempts", "stops")
+    of_request: ClassVar = (
+        *("request_id", "host", "public_id", "reduce_by", "format", "max_width", "max_height"),
+    )
 
 
 class FinishedRequest(NamedTuple):
@@ -115,9 +125,7 @@ def _error(code: str, message: str) -> dict[str, Any]:
 def work_is_due(tx: Connection) -> bool:
     """Whether a turn would find anything at all, in one query."""
     due = (
-        sa.exists().where(
-            is_status(Image.status, Status.PENDING), Image.next_attempt_at <= utc_now()
-        ),
+        sa.exists().where(_is_due(Image)),
         sa.exists().where(_has_expired(Image)),
         sa.exists().where(_is_due(Webhook)),
         sa.exists().where(_has_expired(Webhook)),
@@ -135,8 +143,12 @@ def claim_images(
     lease_seconds: float,
     passing_over: Collection[str] = (),
     head_start: bool = True,
+    shares: int = 1,
 ) -> list[ClaimedImage] | None:
     """Take up to ``limit`` due images of one host, of the request that was served longest ago.
+
+    They are at most one part in ``shares`` of what is unanswered, so that no process takes all of
+    a small request.
 
     Hosts in ``passing_over`` are left to others or to later. A new request comes first until
     HEAD_START of its images are answered, so that a small one is done before the large ones go on;
@@ -145,16 +157,17 @@ def claim_images(
     turn = _next_in_turn(tx, passing_over, head_start)
     if turn is None:
         return None
+    share = max(turn.unanswered // shares, 1)
     of_turn = (Image.request_id == turn.request_id, Image.host_number == turn.number)
     claimed = tx.execute(
-        _claim(Image, worker, lease_seconds, limit, *of_turn, _is_due(Image))
+        _claim(Image, worker, lease_seconds, min(limit, share), *of_turn, _is_due(Image))
         .values(attempts=Image.attempts + 1)
         .returning(*(getattr(Image, name) for name in ClaimedImage.of_image))
     ).all()
     if claimed:
         _serve(tx, turn.request_id)
-    of_request = {name: value for name, value in turn._mapping.items() if name != "number"}
-    return [ClaimedImage(**image._mapping, **of_request) for image in sorted(claimed)]
+    of_request = {name: getattr(turn, name) for name in ClaimedImage.of_request}
+    return [ClaimedImage(**image._mapping, **of_request, share=share) for image in sorted(claimed)]
 
 
 def _serve(tx: Connection, request_id: int) -> None:
@@ -187,9 +200,7 @@ def _next_in_turn(tx: Connection, passing_over: Collection[str], head_start: boo
 
 
 def _open_requests(where: Iterable[sa.ColumnElement[bool]], after: int) -> sa.Select[Any]:
-    has_pending = sa.exists().where(
-        Image.request_id == Request.id, is_status(Image.status, Status.PENDING)
-    )
+    has_pending = sa.exists().where(Image.request_id == Request.id, *_is_pending(Image))
     return (
         sa.select(Request.id)
         .where(_is_open(), has_pending, *where)
@@ -202,7 +213,7 @@ def _open_requests(where: Iterable[sa.ColumnElement[bool]], after: int) -> sa.Se
 def _due_host(request_id: int, passing_over: Collection[str]) -> sa.Select[*tuple[Any, ...]]:
     """Hosts are worked in the order of their numbers: what is before the first one with a pending
     image is done, and not looked at again."""
-    pending = (Image.request_id == request_id, is_status(Image.status, Status.PENDING))
+    pending = (Image.request_id == request_id, *_is_pending(Image))
     first = sa.select(sa.func.min(Image.host_number)).where(*pending).scalar_subquery()
     has_due = sa.exists().where(
         Image.request_id == Host.request_id, Image.host_number == Host.number, _is_due(Image)
@@ -212,6 +223,7 @@ def _due_host(request_id: int, passing_over: Collection[str]) -> sa.Select[*tupl
             *(Host.request_id, Host.number, Host.host),
             *(Request.public_id, Request.reduce_by, Request.format),
             *(Request.max_width, Request.max_height),
+            (Request.total - Request.completed - Request.failed).label("unanswered"),
         )
         .join(Request, Request.id == Host.request_id)
         .where(Host.request_id == request_id, Host.number >= first)
@@ -248,38 +260,70 @@ def suspect(tx: Connection, worker: str, image: ClaimedImage) -> None:
 def record(tx: Connection, worker: str, outcomes: Collection[Outcome]) -> bool:
     """Write how claims ended, and the counters with them, in one transaction.
 
-    A claim that another worker has taken over since is left alone. True when that answered the last
-    image of a request.
+    An answer is that of the image's copies, too. A claim that another worker has taken over since
+    is left alone. True when that answered the last image of a request.
     """
     now, held = _still_held(tx, worker, [outcome.image.id for outcome in outcomes])
-    settled = [o for o in outcomes if held.get(o.image.id) == o.image.attempts]
+    settled, answers = [], []
+    for outcome in outcomes:
+        image = outcome.image
+        attempts, copies = held.get(image.id, (0, 0))
+        if attempts == image.attempts:
+            settled.append({"image_id": image.id, **_settled(outcome, now)})
+            answers.append(Answer(image.request_id, outcome.status, outcome.columns, copies))
+            if copies and outcome.status is not Status.PENDING:
+                _settle_copies(tx, image.id, _settled(outcome, now))
     if settled:
-        by_id = sa.update(IMAGES).where(Image.id == sa.bindparam("image_id"))
-        tx.execute(by_id, [_settled(outcome, now) for outcome in settled])
-    return _count(tx, [(o.image.request_id, o.status, o.columns) for o in settled])
+        tx.execute(sa.update(IMAGES).where(Image.id == sa.bindparam("image_id")), settled)
+    return _count(tx, answers)
+
+
+def _settle_copies(tx: Connection, image_id: int, columns: dict[str, Any]) -> int:
+    """Answer the images with the same URL as this one does; how many there are."""
+    copies = sa.update(Image).where(*_is_copy_of(Image, image_id)).values(columns)
+    return tx.execute(copies).rowcount
+
+
+class Answer(NamedTuple):
+    """How an image ended, and how many copies of it ended so, too."""
+
+    request_id: int
+    status: Status
+    columns: dict[str, Any]
+    copies: int
 
 
 def _still_held(
     tx: Connection, worker: str, ids: Collection[int]
-) -> tuple[datetime, dict[int, int]]:
-    """The database's time, and which of its images a worker holds, with the attempt it is.
+) -> tuple[datetime, dict[int, tuple[int, int]]]:
+    """The database's time, and of the images that a worker holds the attempt and the copies.
 
     Nobody else can take them while this transaction lasts.
     """
     now = tx.scalars(sa.select(utc_now())).one()
+    copy = aliased(Image)
+    copies = sa.select(sa.func.count()).select_from(copy).where(*_is_copy_of(copy, Image.id))
     held = tx.execute(
-        sa.select(Image.id, Image.attempts)
+        sa.select(Image.id, Image.attempts, copies.scalar_subquery().label("copies"))
         .with_hint(Image, KEEP_LOCKED, "mssql")
         .where(Image.id.in_(ids), *_held(Image, worker))
     )
-    return now, {image.id: image.attempts for image in held}
+    return now, {image.id: (image.attempts, image.copies) for image in held}
+
+
+def _is_copy_of(copy: Any, image_id: Any) -> list[sa.ColumnElement[bool]]:
+    """The last condition is the index's, which would not serve without it."""
+    return [
+        copy.copy_of == image_id,
+        is_status(copy.status, Status.PENDING),
+        copy.copy_of.is_not(None),
+    ]
 
 
 def _settled(outcome: Outcome, now: datetime) -> dict[str, Any]:
     """All columns that any outcome sets: rows of one shape go to the server in one batch."""
     image, is_pending = outcome.image, outcome.status is Status.PENDING
     return {
-        "image_id": image.id,
         "status": outcome.status,
         "claimed_by": None,
         "lease_until": None,
@@ -292,47 +336,55 @@ def _settled(outcome: Outcome, now: datetime) -> dict[str, Any]:
     }
 
 
-Answer = tuple[int, Status, dict[str, Any]]  # request, status and columns of one image
-
-
 def _count(tx: Connection, answers: Iterable[Answer]) -> bool:
     """Add answered images to the counters of their requests, in one order for all workers."""
-    answered = [answer for answer in answers if answer[1] is not Status.PENDING]
+    answered = [answer for answer in answers if answer.status is not Status.PENDING]
+    by_request = attrgetter("request_id")
     ended = False
-    for request_id, group in groupby(sorted(answered, key=lambda a: a[0]), key=lambda a: a[0]):
-        of_request = list(group)
-        done = [columns for _, status, columns in of_request if status is Status.COMPLETED]
+    for request_id, group in groupby(sorted(answered, key=by_request), key=by_request):
+        added = _added(group)
         counted = tx.execute(
             sa.update(Request)
             .where(Request.id == request_id)
-            .values(
-                completed=Request.completed + len(done),
-                failed=Request.failed + (len(of_request) - len(done)),
-                bytes_in=Request.bytes_in + sum(columns["input_bytes"] for columns in done),
-                bytes_out=Request.bytes_out + sum(columns["output_bytes"] for columns in done),
-            )
+            .values({name: getattr(Request, name) + number for name, number in added.items()})
             .returning(Request.completed + Request.failed, Request.total)
         ).first()
         ended = ended or (counted is not None and counted[0] == counted[1])
     return ended
 
 
+def _added(answers: Iterable[Answer]) -> Counter[str]:
+    added: Counter[str] = Counter(completed=0, failed=0, bytes_in=0, bytes_out=0)
+    for answer in answers:
+        images = 1 + answer.copies
+        if answer.status is Status.COMPLETED:
+            added["completed"] += images
+            added["bytes_in"] += images * answer.columns["input_bytes"]
+            added["bytes_out"] += images * answer.columns["output_bytes"]
+        else:
+            added["failed"] += images
+    return added
+
+
 @writes
 def recover(tx: Connection, claim_limit: int) -> None:
     """Take back the claims of workers that stopped; end images that stop every worker."""
+    blamed: dict[str, Any] = {
+        "status": Status.FAILED,
+        "completed_at": utc_now(),
+        "error_code": "stopped_the_worker",
+        "error_message": f"This image stopped the worker {claim_limit} times.",
+        **NO_CLAIM,
+    }
     ended = tx.execute(
         sa.update(Image)
         .where(_has_expired(Image), Image.stops >= claim_limit)
-        .values(
-            status=Status.FAILED,
-            completed_at=utc_now(),
-            error_code="stopped_the_worker",
-            error_message=f"This image stopped the worker {claim_limit} times.",
-            **NO_CLAIM,
-        )
-        .returning(Image.request_id)
+        .values(blamed)
+        .returning(Image.id, Image.request_id)
     ).all()
-    _count(tx, [(request_id, Status.FAILED, {}) for (request_id,) in ended])
+    for image_id, request_id in ended:
+        copies = _settle_copies(tx, image_id, blamed)
+        _count(tx, [Answer(request_id, Status.FAILED, {}, copies)])
     marked = {"stops": sa.case((Image.stops == 0, 1), else_=Image.stops)}
     for table, values in ((Image, marked), (Webhook, {})):
         tx.execute(
@@ -491,8 +543,14 @@ NO_ANSWER: dict[str, Any] = dict.fromkeys(
 )
 
 
+def _is_pending(table: Any) -> list[sa.ColumnElement[bool]]:
+    """What can be claimed, as the index of it says: a copy waits for its original's answer."""
+    pending = is_status(table.status, Status.PENDING)
+    return [pending, table.copy_of.is_(None)] if table is Image else [pending]
+
+
 def _is_due(table: Any) -> sa.ColumnElement[bool]:
-    return sa.and_(is_status(table.status, Status.PENDING), table.next_attempt_at <= utc_now())
+    return sa.and_(*_is_pending(table), table.next_attempt_at <= utc_now())
 
 
 def _has_expired(table: Any) -> sa.ColumnElement[bool]:
@@ -528,6 +586,6 @@ def _claim(
     """Pending → Processing, for the first ``limit`` rows in line that nobody else takes first."""
     return (
         sa.update(table)
-        .where(table.id.in_(_first(table, limit, *where)), is_status(table.status, Status.PENDING))
+        .where(table.id.in_(_first(table, limit, *where)), *_is_pending(table))
         .values(status=Status.PROCESSING, claimed_by=worker, lease_until=utc_now(lease_seconds))
     )

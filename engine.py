@@ -110,12 +110,12 @@ class Database:
     def prepare(self) -> None:
         """Make the embedded database's tables; a SQL Server gets them from ``schema.sql``.
 
-        Raises WrongDatabase where waiting cannot help: no driver, or a login that is refused. A
-        server that doesn't answer yet is no reason not to start.
+        Raises WrongDatabase where waiting cannot help: no driver, a login that is refused, or the
+        file of an earlier version. A server that doesn't answer yet is no reason not to start.
         """
         try:
             if self.is_embedded:
-                self.transact(tables.Base.metadata.create_all, writes=True)
+                self.transact(_make_tables, writes=True)
             else:
                 self._once(lambda tx: tx.execute(sa.select(1)), writes=False)
         except DBAPIError as error:
@@ -145,6 +145,15 @@ def _in_transaction(step: Step[Parameters, Result], *, writes: bool) -> Whole[Pa
         return database.transact(lambda tx: step(tx, *arguments, **named), writes=writes)
 
     return whole
+
+
+def _make_tables(tx: Connection) -> None:
+    tables.Base.metadata.create_all(tx)
+    if missing := tables.missing(tx):
+        raise WrongDatabase(
+            f"DATABASE_URL names a file of an earlier version, without {', '.join(missing)}. "
+            "Move it away: a new one is made at the next start."
+        )
 
 
 def _reason_not_to_start(fault: Fault) -> str | None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from engine import writes
-from tables import Host, Image, Product, Request, Status, shortened, utc_now
+from tables import Host, Image, Product, Request, Status, exactly, shortened, utc_now
 
 AUTHORITY = re.compile("[/?#]")  # ends the host of a URL, and stands twice before it
 CHUNK = 2_000  # rows of one insert: the driver takes them in one go, memory stays small
@@ -66,6 +66,7 @@ def store_request(tx: Connection, request: NewRequest, rows: Iterable[ProductRow
         .returning(Request.id)
     )
     stored = _store_rows(tx, request_id, rows, now)
+    _mark_copies(tx, request_id)
     totals = {"row_count": stored.rows, "total": stored.images}
     tx.execute(sa.update(Request).where(Request.id == request_id).values(**totals))
     return stored
@@ -92,6 +93,25 @@ def _store_rows(tx: Connection, request_id: Any, rows: Iterable[ProductRow], now
         named = [{"request_id": request_id, "number": n, "host": h} for h, n in hosts.items()]
         tx.execute(sa.insert(Host), named)
     return Stored(row_count, image_count)
+
+
+def _mark_copies(tx: Connection, request_id: Any) -> None:
+    """A URL that stands many times in a request is worked on once. The database finds them, so
+    that no process holds all URLs in its memory."""
+    url = exactly(Image.input_url)
+    repeated = (
+        sa.select(url.label("url"), sa.func.min(Image.id).label("first"))
+        .where(Image.request_id == request_id)
+        .group_by(url)
+        .having(sa.func.count() > 1)
+        .subquery()
+    )
+    tx.execute(
+        sa.update(Image)
+        .where(Image.request_id == request_id, url == repeated.c.url)
+        .where(Image.id > repeated.c.first)
+        .values(copy_of=repeated.c.first)
+    )
 
 
 def _product_of(request_id: Any, row: ProductRow) -> dict[str, Any]:

@@ -101,18 +101,7 @@ def _in_words(error: DBAPIError) -> str:
 
 
 def _check_tables(connection: Connection) -> None:
-    inspector = sa.inspect(connection)
-    there = set(inspector.get_table_names())
-    missing = []
-    for table in tables.Base.metadata.sorted_tables:
-        if table.name not in there:
-            missing.append(table.name)
-            continue
-        columns = {column["name"] for column in inspector.get_columns(table.name)}
-        indexes = {index["name"] for index in inspector.get_indexes(table.name)}
-        missing += [f"{table.name}.{c.name}" for c in table.columns if c.name not in columns]
-        missing += [str(index.name) for index in table.indexes if index.name not in indexes]
-    if missing:
+    if missing := tables.missing(connection):
         raise WrongDatabase(f"Not there: {', '.join(missing)}. Run schema.sql of this version.")
 
 

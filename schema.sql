@@ -119,7 +119,7 @@ END
 GO
 
 -- The URLs of a product. Deleting a request deletes its products and so its images: SQL Server allows one path of
--- cascades to a table, so host_number is no foreign key.
+-- cascades to a table, so host_number and copy_of (the first image with the same URL) are no foreign keys.
 IF OBJECT_ID(N'dbo.images') IS NULL
 BEGIN
     CREATE TABLE dbo.images (
@@ -129,6 +129,7 @@ BEGIN
         position INT NOT NULL,
         input_url NVARCHAR(4000) NOT NULL,
         host_number INT NOT NULL,
+        copy_of BIGINT NULL,
         status NVARCHAR(10) NOT NULL,
         attempts INT NOT NULL,
         stops INT NOT NULL,
@@ -158,9 +159,12 @@ BEGIN
     -- For the sweep: claims that may have run out.
     CREATE INDEX ix_images_claimed ON dbo.images (lease_until)
         WHERE status = N'Processing';
+    -- For the answer to an image, which is that of its copies.
+    CREATE INDEX ix_images_copies ON dbo.images (copy_of)
+        WHERE status = N'Pending' AND copy_of IS NOT NULL;
     -- For the claims: what one host of one request has due. It shrinks as the work is done.
     CREATE INDEX ix_images_pending ON dbo.images (request_id, host_number, next_attempt_at, id)
-        WHERE status = N'Pending';
+        WHERE status = N'Pending' AND copy_of IS NULL;
 END
 GO
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -108,6 +108,22 @@ def is_status(column: Any, status: Status) -> sa.ColumnElement[bool]:
         status, StatusText(), literal_execute=True
     )
     return literal
+
+
+class exactly(FunctionElement[str]):  # noqa: N801 -- it reads as the SQL function it is
+    """A text by its code points: SQL Server takes "A" for "a" by default, no web server does."""
+
+    inherit_cache = True
+
+
+@compiles(exactly, "sqlite")
+def _exactly_on_sqlite(element: exactly, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(exactly, "mssql")
+def _exactly_on_sql_server(element: exactly, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{compiler.process(element.clauses, **options)} COLLATE Latin1_General_100_BIN2"
 
 
 Key = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite's rowid must say INTEGER
@@ -217,7 +233,8 @@ class Image(Base):
     """One URL of a product; the position is its place in the row, the first is 1.
 
     ``attempts`` counts the claims that were answered and the one under way. ``stops`` is 1 once a
-    claim ran out, and one more each time that the image is tried after that.
+    claim ran out, and one more each time that the image is tried after that. ``copy_of`` is the
+    first image of the request with the same URL, if that is another one: it is worked on for both.
     """
 
     __tablename__ = "images"
@@ -227,6 +244,7 @@ class Image(Base):
     position: Mapped[int]
     input_url: Mapped[str] = text(4000)
     host_number: Mapped[int]
+    copy_of: Mapped[int | None] = mapped_column(Key)
     status: Mapped[Status]
     attempts: Mapped[int]
     stops: Mapped[int]
@@ -258,7 +276,10 @@ class Image(Base):
         partial_index(
             "ix_images_pending",
             *("request_id", "host_number", "next_attempt_at", "id"),
-            where="status = 'Pending'",
+            where="status = 'Pending' AND copy_of IS NULL",
+        ),
+        partial_index(
+            "ix_images_copies", "copy_of", where="status = 'Pending' AND copy_of IS NOT NULL"
         ),
         partial_index("ix_images_claimed", "lease_until", where="status = 'Processing'"),
     )
@@ -296,3 +317,19 @@ class WebhookAttempt(Base):
     duration_ms: Mapped[int]
     error: Mapped[str | None] = text(1000)
     __table_args__ = (sa.PrimaryKeyConstraint("webhook_id", "number"),)
+
+
+def missing(connection: Connection) -> list[str]:
+    """The tables, columns and indexes of this version that a database does not have."""
+    inspector = sa.inspect(connection)
+    there = set(inspector.get_table_names())
+    found = []
+    for table in Base.metadata.sorted_tables:
+        if table.name not in there:
+            found.append(table.name)
+            continue
+        columns = {column["name"] for column in inspector.get_columns(table.name)}
+        indexes = {index["name"] for index in inspector.get_indexes(table.name)}
+        found += [f"{table.name}.{c.name}" for c in table.columns if c.name not in columns]
+        found += [str(index.name) for index in table.indexes if index.name not in indexes]
+    return found

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import database
@@ -25,8 +26,11 @@ from settings import Settings
 
 logger = logging.getLogger(__name__)
 
-REFILL = 3  # images of one claim: fewer cost more queries, more share a small request worse
+REFILL_SECONDS = 0.5  # of work in one claim: so claims cost little, and new requests wait little
+MOST_CLAIMED = 16  # thumbnails cost about as much time as their claims would, one by one
 IDLE_SECONDS = 0.2  # before asking again, when nothing was due but downloads are still under way
+SHARES = 4  # of a request's last images, one of which a process may have in flight
+SHARING_SECONDS = 0.05  # in which other processes may take their share of a small request
 CLAIM_TRIES = 3  # of one refill, when others take what it chose
 BROKE_DOWN = "The image could not be compressed: something went wrong here; it was logged."
 FIRST_RETRY_SECONDS = 1.0  # doubled with each further one, with jitter
@@ -41,6 +45,25 @@ class Beside(Protocol):
     def look_now_and_then(self) -> object: ...
 
     def is_busy(self) -> bool: ...
+
+
+class Pace:
+    """How many seconds a picture takes here, lately."""
+
+    def __init__(self) -> None:
+        self._seconds = REFILL_SECONDS / 3  # of a photo of some megapixels
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Around the work on one picture; each counts for a tenth, so an odd one changes little."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds += (time.monotonic() - started - self._seconds) / 10
+
+    def images_in(self, seconds: float, most: int) -> int:
+        return round(min(max(seconds / self._seconds, 1), most))
 
 
 class Workshop:
@@ -59,6 +82,7 @@ class Workshop:
         self._database, self._client, self._storage = db, client, storage
         self._settings, self._worker, self._is_stopping = settings, worker, is_stopping
         self._pauses = Pauses()
+        self._pace = Pace()
         self._ask_again_at = 0.0
         self._claims = 0
 
@@ -90,7 +114,10 @@ class Workshop:
         if window.is_empty():
             time.sleep(IDLE_SECONDS if beside.is_busy() else 0)
             return beside.is_busy()
-        if arrival := window.take(IDLE_SECONDS):
+        until_refill = self._ask_again_at - time.monotonic()
+        if arrival := window.take(
+            until_refill if 0 < until_refill < IDLE_SECONDS else IDLE_SECONDS
+        ):
             self._work_on(arrival, ledger)
         return True
 
@@ -106,12 +133,15 @@ class Workshop:
     def _refill(self, window: Window, ledger: Ledger) -> None:
         while window.has_room() and (window.is_empty() or time.monotonic() >= self._ask_again_at):
             claimed = self._claim(window)
-            if not claimed:
-                self._ask_again_at = time.monotonic() + IDLE_SECONDS
-                return
             ledger.hold(claimed)
             for image in claimed:
                 window.add(image)
+            if not claimed:
+                self._ask_again_at = time.monotonic() + IDLE_SECONDS
+                return
+            if window.in_flight() >= claimed[0].share:
+                self._ask_again_at = time.monotonic() + SHARING_SECONDS
+                return
 
     def _claim(self, window: Window) -> list[ClaimedImage]:
         """Images of a host below its limit, or, where no other has any, of one at its limit."""
@@ -128,9 +158,10 @@ class Workshop:
             claimed = database.claim_images(
                 self._database,
                 self._worker,
-                limit=REFILL,
+                limit=self._pace.images_in(REFILL_SECONDS, MOST_CLAIMED),
                 lease_seconds=self._settings.lease_seconds,
                 passing_over=passing_over,
+                shares=SHARES,
                 head_start=self._claims % 4 != 0,  # a stream of small requests starves no large one
             )
             if claimed or claimed is None:
@@ -161,7 +192,7 @@ class Workshop:
             max_height=image.max_height,
         )
         try:
-            with ledger.watching():
+            with ledger.watching(), self._pace.measured():
                 made = compress(original, options, max_pixels=self._settings.max_image_pixels)
         except Unreadable as error:
             ledger.post(Outcome.failed(image, error.code, str(error)))

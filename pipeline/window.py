@@ -15,7 +15,7 @@ from settings import MIB, Settings
 
 logger = logging.getLogger(__name__)
 
-READY_BYTES = 64 * MIB  # downloaded and waiting; above it nothing more is claimed
+MOST_BYTES = 64 * MIB  # downloaded, or expected of downloads; above it nothing more is claimed
 MOST_PAUSES = 200  # each is a parameter of a query, and there are 2,100 at most
 Arrival = tuple[ClaimedImage, bytes | DownloadFailed]
 
@@ -53,16 +53,23 @@ class Window:
         self._suspects: list[ClaimedImage] = []
         self._hosts: Counter[str] = Counter()  # downloads under way
         self._served: Counter[int] = Counter()
+        self._typical_bytes = 0.0  # of a download, lately
 
     def has_room(self) -> bool:
-        """Whether it takes another refill, which may bring it a little over its number."""
-        waiting = (len(arrived) for _, arrived in self._ready if isinstance(arrived, bytes))
-        in_flight = self._hosts.total() + len(self._ready)
-        is_small = in_flight < self._settings.download_concurrency and sum(waiting) < READY_BYTES
-        return is_small and not self._suspects
+        """Whether it takes another refill, which may bring it over its number by that refill."""
+        is_small = self.in_flight() < self._settings.download_concurrency
+        return is_small and self._bytes() < MOST_BYTES and not self._suspects
+
+    def in_flight(self) -> int:
+        return self._hosts.total() + len(self._ready) + len(self._suspects)
 
     def is_empty(self) -> bool:
-        return not self._hosts.total() and not self._ready and not self._suspects
+        return not self.in_flight()
+
+    def _bytes(self) -> float:
+        """Of what waits here, and, as no one knows sizes before, as much as usual per download."""
+        waiting = sum(len(arrived) for _, arrived in self._ready if isinstance(arrived, bytes))
+        return waiting + self._hosts.total() * self._typical_bytes
 
     def hosts_at_limit(self) -> set[str]:
         """Those that half of the downloads go to: the other half is for others."""
@@ -124,7 +131,9 @@ class Window:
                 image, arrived = self._arrivals.get(wait_seconds > 0, wait_seconds)
                 self._hosts[image.host] -= 1
                 self._hosts += Counter()  # without the hosts that are at zero
-                if isinstance(arrived, DownloadFailed) and arrived.retry_after is not None:
+                if isinstance(arrived, bytes):
+                    self._typical_bytes += (len(arrived) - self._typical_bytes) / 4
+                elif arrived.retry_after is not None:
                     self._pauses.add(image.host, arrived.retry_after)
                 self._ready.append((image, arrived))
                 wait_seconds = 0

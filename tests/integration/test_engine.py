@@ -129,3 +129,13 @@ def test_a_missing_driver_stops_the_start_in_one_sentence() -> None:
 
     with pytest.raises(WrongDatabase, match="ODBC driver is not installed"):
         database.prepare()
+
+
+def test_the_embedded_file_of_an_earlier_version_ends_the_start_in_words(tmp_path: Path) -> None:
+    earlier = Database(f"sqlite:///{tmp_path}/earlier.db")
+    earlier.prepare()
+    with earlier.engine.begin() as tx:
+        tx.exec_driver_sql("DROP INDEX ix_images_copies")
+
+    with pytest.raises(WrongDatabase, match=r"earlier version, without ix_images_copies\. Move it"):
+        Database(f"sqlite:///{tmp_path}/earlier.db").prepare()

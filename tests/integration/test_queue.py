@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 import uuid
@@ -361,3 +362,91 @@ def test_a_claim_does_not_read_other_people_s_history(database: Database, store:
     assert any("ix_requests_open" in plan for plan in plans)
     scanned = [plan for plan in plans if plan.startswith(("SCAN images", "SCAN hosts"))]
     assert [plan for plan in scanned if "USING" not in plan] == []
+
+
+# --- one URL in many places -------------------------------------------------------------------
+
+
+def claim_all(database: Database) -> list[ClaimedImage]:
+    return list(itertools.chain.from_iterable(iter(lambda: claim(database), [])))
+
+
+def test_a_url_that_stands_many_times_in_a_request_is_claimed_once(
+    database: Database, store: Stores
+) -> None:
+    store(*urls(2), *urls(2), *urls(3))
+
+    assert [image.input_url for image in claim_all(database)] == urls(3)
+
+
+def test_urls_that_differ_in_case_are_different(database: Database, store: Stores) -> None:
+    store("http://a.example/Cup.jpg", "http://a.example/cup.jpg")
+
+    assert len(claim_all(database)) == 2
+
+
+def test_the_same_url_in_another_request_is_worked_on_anew(
+    database: Database, store: Stores
+) -> None:
+    store(*urls(1))
+    store(*urls(1))
+
+    assert len(claim_all(database)) == 2
+
+
+def test_the_answer_to_a_url_is_that_of_all_its_places(database: Database, store: Stores) -> None:
+    public_id = store(*urls(1), *urls(1), *urls(1))
+    (image,) = claim_all(database)
+
+    figures = {**FIGURES, "output_name": "1-1.jpg"}
+    assert queue.record(database, "ann", [Outcome.completed(image, **figures)])
+
+    counted = progress(database, public_id)
+    assert (counted["completed"], counted["pending"]) == (3, 0)
+    with database.engine.connect() as tx:
+        assert set(tx.execute(sa.select(Image.status, Image.output_name))) == {
+            (Status.COMPLETED, "1-1.jpg")
+        }
+
+
+def test_the_bytes_of_a_request_are_the_sum_of_its_images(
+    database: Database, store: Stores
+) -> None:
+    public_id = store(*urls(2), *urls(1))
+
+    finish_all(database)
+
+    request = reads.find_request(database, public_id)
+    assert request is not None
+    assert (request.bytes_in, request.bytes_out) == (300, 120)
+
+
+def test_copies_wait_while_their_original_is_tried_again(database: Database, store: Stores) -> None:
+    public_id = store(*urls(1), *urls(1))
+    (image,) = claim_all(database)
+
+    queue.record(database, "ann", [Outcome.again(image, 0, "http_503", "busy")])
+
+    assert progress(database, public_id)["pending"] == 2
+    assert [again.id for again in claim_all(database)] == [image.id]
+
+
+def test_copies_of_an_image_that_stops_every_worker_fail_with_it(
+    database: Database, store: Stores
+) -> None:
+    public_id = store(*urls(1), *urls(1))
+    for _ in range(3):
+        (image,) = claim(database, lease_seconds=0)
+        queue.suspect(database, "ann", image)
+        time.sleep(0.01)
+        queue.recover(database, 3)
+
+    assert progress(database, public_id)["failed"] == 2
+
+
+def test_of_a_small_request_a_process_takes_a_share(database: Database, store: Stores) -> None:
+    store(*urls(4))
+
+    taken = [queue.claim_images(database, w, limit=3, lease_seconds=60, shares=4) for w in "abcd"]
+
+    assert [len(images or []) for images in taken] == [1, 1, 1, 1]

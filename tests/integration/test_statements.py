@@ -31,7 +31,8 @@ Statements = list[str]
 def whole_job(database: Database) -> None:
     """Everything that happens to a request of two images with a webhook."""
     new = NewRequest(public_id=uuid.uuid4(), file_name="a.csv", webhook_url="http://a.example/")
-    store_request(database, new, [Product(1, ("http://a.example/1", "http://b.example/2"))])
+    urls = ("http://a.example/1", "http://b.example/2", "http://a.example/1")
+    store_request(database, new, [Product(1, urls)])
     queue.work_is_due(database)
     first = claimed(database, passing_over=["slow.example", "busy.example"])
     queue.renew(database, "ann", [first.id], 60)
@@ -42,7 +43,7 @@ def whole_job(database: Database) -> None:
     queue.recover(database, 3)
     finished = queue.claim_finished(database, "ann", 60)
     assert finished is not None
-    assert len(list(queue.results(database, "ann", finished, 60))) == 2
+    assert len(list(queue.results(database, "ann", finished, 60))) == 3
     assert queue.complete(database, "ann", finished, 0)
     (webhook,) = queue.claim_webhooks(database, "ann", limit=4, lease_seconds=60)
     queue.record_attempt(
@@ -60,7 +61,7 @@ def claimed(database: Database, **options: Any) -> ClaimedImage:
 def poll(database: Database, public_id: uuid.UUID) -> None:
     request = reads.find_request(database, public_id)
     assert request is not None
-    assert len(reads.find_images(database, request.id, after=(0, 0), limit=100)) == 2
+    assert len(reads.find_images(database, request.id, after=(0, 0), limit=100)) == 3
     webhook = reads.find_webhook(database, request.id)
     assert webhook is not None
     assert len(reads.find_attempts(database, webhook.id)) == 1
@@ -149,4 +150,14 @@ def test_a_new_row_s_key_comes_back_with_the_insert(find: Find) -> None:
 
 
 def test_an_empty_list_of_hosts_to_pass_over_is_still_a_condition(find: Find) -> None:
-    assert "(hosts.host NOT IN (NULL) OR (1 = 1))" in find("SELECT TOP 1 hosts", "NULL")
+    assert "(hosts.host NOT IN (NULL) OR (1 = 1))" in find("SELECT TOP 1 hosts", "NOT IN (NULL)")
+
+
+def test_copies_are_found_by_code_points_for_which_a_server_may_not_be_set_up(find: Find) -> None:
+    assert "COLLATE Latin1_General_100_BIN2" in find("UPDATE images SET copy_of=")
+
+
+def test_the_answer_to_a_copy_is_written_by_the_index_of_copies(find: Find) -> None:
+    answer = find("UPDATE images", "WHERE images.copy_of = ")
+
+    assert "images.status = N'Pending' AND images.copy_of IS NOT NULL" in answer
