@@ -11,6 +11,8 @@ from pipeline.storage import OUTPUT_CSV, image_url
 from reads import Found
 from tables import Status
 
+FIGURES = ("width", "height", "format", "method", "quality", "scale", "encodes", "target_met")
+
 
 def status(
     base: str,
@@ -21,6 +23,7 @@ def status(
 ) -> dict[str, Any]:
     """The whole answer; ``base`` is the public URL of the service."""
     is_completed = request.status is Status.COMPLETED
+    folder_url = image_url(base, request.public_id, "").rstrip("/")
     return {
         "request_id": str(request.public_id),
         "status": request.status,
@@ -37,32 +40,29 @@ def status(
         "completed_at": _time(request.completed_at),
         "output_csv_url": image_url(base, request.public_id, OUTPUT_CSV) if is_completed else None,
         "webhook": webhook,
-        "images": [image_of(base, request, image) for image in images],
+        "images": [image_of(folder_url, image) for image in images],
         "next": next_url,
     }
 
 
-def image_of(base: str, request: Found, image: Found) -> dict[str, Any]:
-    """One entry of ``images``."""
-    name = image.output_name
+def image_of(folder_url: str, image: Found) -> dict[str, Any]:
+    """One entry of ``images``; a poll makes a hundred, so it takes the columns by their places."""
+    row, position, serial_number, product_name, input_url, output_name, *rest = image
+    status, attempts, error_code, error_message, input_bytes, output_bytes, *figures = rest
     return {
-        "row": image.row_number,
-        "position": image.position,
-        "serial_number": image.serial_number,
-        "product_name": image.product_name,
-        "input_url": image.input_url,
-        "output_url": image_url(base, request.public_id, name) if name else None,
-        "status": image.status,
-        "attempts": image.attempts,
-        "error": _error(image.error_code, image.error_message),
-        "input_bytes": image.input_bytes,
-        "output_bytes": image.output_bytes,
-        "ratio": _ratio(image.input_bytes, image.output_bytes),
-        **{
-            column: getattr(image, column)
-            for column in ("width", "height", "format", "method", "quality", "scale", "encodes")
-        },
-        "target_met": image.target_met,
+        "row": row,
+        "position": position,
+        "serial_number": serial_number,
+        "product_name": product_name,
+        "input_url": input_url,
+        "output_url": f"{folder_url}/{output_name}" if output_name else None,
+        "status": status,
+        "attempts": attempts,
+        "error": _error(error_code, error_message),
+        "input_bytes": input_bytes,
+        "output_bytes": output_bytes,
+        "ratio": _ratio(input_bytes, output_bytes),
+        **dict(zip(FIGURES, figures, strict=True)),
     }
 
 

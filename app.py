@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import threading
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import IO, Any
@@ -183,12 +184,11 @@ def _ring_and_release(times: int) -> None:
 def status(request_id: str) -> Response:
     my = service()
     limit, after = _limit(), _after()
-    found = _find(request_id)
-    page = reads.find_images(my.database, found.id, after=after, limit=limit)
+    found, page = _find(request_id, after, limit)
     base = my.settings.public_base_url
     next_url = None
     if len(page) == limit:
-        behind = {"limit": limit, "after": f"{page[-1].row_number}-{page[-1].position}"}
+        behind = {"limit": limit, "after": f"{page[-1].row}-{page[-1].position}"}
         next_url = f"{base}/status/{found.public_id}?{urlencode(behind)}"
     answer = jsonify(answers.status(base, found, page, _webhook(found), next_url))
     if found.status is not Status.COMPLETED:
@@ -199,9 +199,11 @@ def status(request_id: str) -> Response:
     return answer
 
 
-def _find(request_id: str) -> reads.Found:
+def _find(
+    request_id: str, after: tuple[int, int], limit: int
+) -> tuple[reads.Found, Sequence[reads.Found]]:
     public_id = _uuid(request_id)
-    found = reads.find_request(service().database, public_id)
+    found = reads.find_page(service().database, public_id, after=after, limit=limit)
     if found is None:
         raise Problem(404, "request_not_found", f"There is no request {public_id}.")
     return found

@@ -439,7 +439,7 @@ def _page_of_results(
     ).all()
 
 
-def is_after(place: tuple[int, int]) -> sa.ColumnElement[bool]:
+def is_after(place: tuple[Any, Any]) -> sa.ColumnElement[bool]:
     """Images behind a (row, position), written so that the index can start at the row."""
     row_number, position = place
     return sa.and_(

@@ -16,12 +16,34 @@ from tables import Image, Product, Request, Webhook, WebhookAttempt
 Found = sa.Row[*tuple[Any, ...]]
 
 
+# Statements that are polled are made once: to build one costs more than to run it.
+REQUEST = sa.select(*Request.__table__.columns).where(
+    Request.public_id == sa.bindparam("public_id")
+)
+IMAGES = (
+    sa.select(
+        *(Image.row_number.label("row"), Image.position),
+        *(Product.serial_number, Product.product_name, Image.input_url, Image.output_name),
+        sa.type_coerce(Image.status, sa.Unicode()).label("status"),
+        *(Image.attempts, Image.error_code, Image.error_message),
+        *(Image.input_bytes, Image.output_bytes, Image.width, Image.height, Image.format),
+        *(Image.method, Image.quality, Image.scale, Image.encodes, Image.target_met),
+    )
+    .join(
+        Product,
+        sa.and_(Product.request_id == Image.request_id, Product.row_number == Image.row_number),
+    )
+    .where(Image.request_id == sa.bindparam("request_id"))
+    .where(is_after((sa.bindparam("row_number"), sa.bindparam("position"))))
+    .order_by(Image.row_number, Image.position)
+    .limit(sa.bindparam("limit"))
+)
+
+
 @reads
 def find_request(tx: Connection, public_id: uuid.UUID) -> Found | None:
     """The columns of one request."""
-    return tx.execute(
-        sa.select(*Request.__table__.columns).where(Request.public_id == public_id)
-    ).first()
+    return tx.execute(REQUEST, {"public_id": public_id}).first()
 
 
 @reads
@@ -31,20 +53,27 @@ def get_request(tx: Connection, request_id: int) -> Found:
 
 
 @reads
+def find_page(
+    tx: Connection, public_id: uuid.UUID, *, after: tuple[int, int], limit: int
+) -> tuple[Found, Sequence[Found]] | None:
+    """A request and a page of its images with their products, in the order of the CSV, behind a
+    (row, position)."""
+    request = tx.execute(REQUEST, {"public_id": public_id}).first()
+    return None if request is None else (request, _images(tx, request.id, after, limit))
+
+
+@reads
 def find_images(
     tx: Connection, request_id: int, *, after: tuple[int, int], limit: int
 ) -> Sequence[Found]:
-    """A page of images with their products, in the order of the CSV, behind a (row, position)."""
-    same_row = sa.and_(
-        Product.request_id == Image.request_id, Product.row_number == Image.row_number
-    )
-    return tx.execute(
-        sa.select(*Image.__table__.columns, Product.serial_number, Product.product_name)
-        .join(Product, same_row)
-        .where(Image.request_id == request_id, is_after(after))
-        .order_by(Image.row_number, Image.position)
-        .limit(limit)
-    ).all()
+    """Only the page of images."""
+    return _images(tx, request_id, after, limit)
+
+
+def _images(tx: Connection, request_id: int, after: tuple[int, int], limit: int) -> Sequence[Found]:
+    row_number, position = after
+    place = {"request_id": request_id, "row_number": row_number, "position": position}
+    return tx.execute(IMAGES, {**place, "limit": limit}).all()
 
 
 @reads

@@ -64,7 +64,7 @@ def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]
     return body | {
         "output_images": [
             {
-                "row": image.row_number,
+                "row": image.row,
                 "input_url": image.input_url,
                 "output_url": image.output_name and image_url(base, public_id, image.output_name),
             }
