@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo schema sqlserver-check test check needs clean
+.PHONY: help run demo schema sqlserver-check test check bench needs clean
 
 help:
 	@echo "make run     start Redis (if there is none), the API and a worker; Ctrl-C stops them"
 	@echo "make demo    the same with sample products; EXIT=1 stops when they are done"
 	@echo "make test    all tests"
 	@echo "make check   lint, types, and the tests with their coverage"
+	@echo "make bench   measure it, some 45 minutes; QUICK=1 is a smoke; ONLY=throughput,growth PHOTOS=folder"
 	@echo "make schema and make sqlserver-check, with DATABASE_URL=mssql+pyodbc://...: see docs/sqlserver.md"
 	@echo "make clean   remove .venv and caches, never data"
 
@@ -37,6 +38,9 @@ check: $(VENV)/installed-dev needs
 	$(BIN)/coverage run -m pytest -n 4 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+bench: $(VENV)/installed
+	@$(BIN)/python -u -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PHOTOS),--photos $(PHOTOS))
 
 # The stamps are younger than the lists of packages: only a list that changed is installed again.
 $(VENV)/installed: requirements.txt

@@ -1,0 +1,60 @@
+"""Measures the system and writes docs/figures.md.
+
+python -m benchmarks [--only throughput,growth] [--quick] [--photos FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import throughput
+from benchmarks.pictures import Album
+from benchmarks.report import QUICK_WORDS, ROOT, Book, table
+from benchmarks.setup import Setup
+
+BENCHMARKS = {
+    "throughput": throughput.run,
+}
+
+
+def main() -> None:
+    chosen = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
+    setup = Setup(Album(chosen.photos), chosen.quick)
+    quick = ROOT / "benchmarks" / ".quick" / "figures"
+    book = Book(quick if chosen.quick else ROOT / "docs" / "figures", is_quick=chosen.quick)
+    if chosen.quick:
+        print(QUICK_WORDS)
+    for name in chosen.only:
+        started = time.monotonic()
+        print(f"\n{name} …", flush=True)
+        result = BENCHMARKS[name](setup)
+        print(f"\n{table(result.figures)}\n")
+        print(*result.details, f"({name} took {time.monotonic() - started:.0f} s)", sep="\n")
+        book.add(name, result)
+    print(f"\nWritten: {book.page}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--only", type=_names, default=list(BENCHMARKS), metavar="NAME,NAME")
+    parser.add_argument("--quick", action="store_true", help="a smoke of a few minutes")
+    parser.add_argument("--photos", type=Path, default=ROOT / "samples" / "photos")
+    return parser.parse_args()
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - BENCHMARKS.keys():
+        raise argparse.ArgumentTypeError(
+            f"there is no {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}"
+        )
+    return names
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""An origin that costs little: it answers from memory, in a process of its own.
+
+A thread a connection, kept alive: what waits for its time sleeps, and a picture leaves by one
+``sendall``, without a copy. It stands on several ports, and so it is several hosts.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import socketserver
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Self
+
+END = b"\r\n\r\n"
+
+
+class Connection(socketserver.BaseRequestHandler):
+    server: Host
+
+    def handle(self) -> None:
+        received = b""
+        with suppress(ConnectionError):  # a client may leave in the middle
+            while more := self.request.recv(65536):
+                received += more
+                while END in received:
+                    head, _, received = received.partition(END)
+                    self._answer(head.split(b" ", 2)[1].decode())
+
+    def _answer(self, target: str) -> None:
+        """``/300/photo-7.jpg?12`` is that picture, 300 ms later."""
+        _, delay, name = target.partition("?")[0].split("/")
+        time.sleep(int(delay) / 1000)
+        self.request.sendall(self.server.answers[name])
+
+
+class Host(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, answers: Mapping[str, bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.answers = answers
+
+
+class Origin:
+    """Serves these JPEGs while it is entered, on as many ports as asked for."""
+
+    def __init__(self, kind: str, pictures: Sequence[bytes], *, hosts: int = 1) -> None:
+        self._names = [f"{kind}-{number}.jpg" for number in range(len(pictures))]
+        answers = dict(zip(self._names, map(_with_head, pictures), strict=True))
+        self._hosts = [Host(answers) for _ in range(hosts)]
+        fork = multiprocessing.get_context("fork")  # the pictures are shared, not copied
+        self._process = fork.Process(target=_serve, args=(self._hosts,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        for host in self._hosts:
+            host.socket.close()  # the other process listens
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.join()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid
+        return self._process.pid
+
+    @property
+    def addresses(self) -> str:
+        """As ALLOWED_PRIVATE_HOSTS takes them."""
+        return ",".join(f"127.0.0.1:{host.server_address[1]}" for host in self._hosts)
+
+    def urls(self, number: int, *, delay_ms: int = 0, host: int = 0) -> list[str]:
+        """That many different URLs of the pictures, each as often as it takes."""
+        base = f"http://127.0.0.1:{self._hosts[host].server_address[1]}/{delay_ms}"
+        return [f"{base}/{self._names[n % len(self._names)]}?{n}" for n in range(number)]
+
+
+def _with_head(picture: bytes) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}"
+    return head.encode() + END + picture
+
+
+def _serve(hosts: Sequence[Host]) -> None:
+    threads = [threading.Thread(target=host.serve_forever) for host in hosts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

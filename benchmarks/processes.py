@@ -1,0 +1,36 @@
+"""What processes have used, as Linux counts it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """User and system time of these processes and of their children that ended (proc(5))."""
+    return sum(sum(map(int, _stat(pid)[11:15])) for pid in pids) / TICKS
+
+
+def peak_mib(pids: Iterable[int]) -> float:
+    """The most memory that one of these processes ever had at a time (VmHWM)."""
+    return max(_peak_kib(pid) for pid in pids) / 1024
+
+
+def with_children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, listed)]
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields behind the name, which may hold blanks itself."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _peak_kib(pid: int) -> int:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1])

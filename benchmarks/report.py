@@ -1,0 +1,137 @@
+"""What a benchmark found: figures with their goals, charts, and the page that shows them all."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import PIL
+
+ROOT = Path(__file__).parents[1]
+QUICK_WORDS = "A quick run, with small numbers: its ratios are not the goals' ones."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One number; most are ratios (``unit`` is x), and some have a goal."""
+
+    what: str
+    value: float
+    unit: str = "x"
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def shown(self) -> str:
+        return f"{self.value:.3g} {self.unit}"
+
+    @property
+    def goal(self) -> str:
+        if self.at_least is not None:
+            return f"≥ {self.at_least:g} {self.unit}"
+        return "" if self.at_most is None else f"≤ {self.at_most:g} {self.unit}"
+
+    @property
+    def reached(self) -> str:
+        if not self.goal:
+            return ""
+        is_enough = self.at_least is None or self.value >= self.at_least
+        is_little = self.at_most is None or self.value <= self.at_most
+        return "yes" if is_enough and is_little else "no"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """``details`` are sentences to the figures; ``charts`` are SVGs by name."""
+
+    figures: list[Figure]
+    details: list[str] = field(default_factory=list)
+    charts: Mapping[str, str] = field(default_factory=dict)
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """In Markdown, aligned for a terminal."""
+    rows = [("what", "figure", "goal", "reached")]
+    rows += [(each.what, each.shown, each.goal, each.reached) for each in figures]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, tuple("-" * width for width in widths))  # type: ignore[arg-type]
+    return "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on, and when."""
+    described = Path("/proc/cpuinfo").read_text(), Path("/proc/meminfo").read_text()
+    model = re.search(r"model name\s*: (.*)", described[0])
+    memory = re.search(r"MemTotal:\s+(\d+) kB", described[1])
+    commit = ["git", "describe", "--always", "--dirty"]
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": subprocess.run(commit, cwd=ROOT, capture_output=True, text=True).stdout.strip(),  # noqa: S603
+        "cores": os.cpu_count(),
+        "cpu": model[1] if model else platform.machine(),
+        "memory_gib": round(int(memory[1]) / 1024**2) if memory else None,
+        "python": platform.python_version(),
+        "pillow": PIL.__version__,
+    }
+
+
+class Book:
+    """The folder with what was measured last: results.json, the charts, and beside it the page.
+
+    A benchmark that is run alone replaces its own part only.
+    """
+
+    def __init__(self, folder: Path, *, is_quick: bool) -> None:
+        self.page = folder.with_suffix(".md")
+        self._folder, self._is_quick = folder, is_quick
+        self._file = folder / "results.json"
+        self._parts: dict[str, Any] = {}
+        if self._file.exists():
+            self._parts = json.loads(self._file.read_text())
+
+    def add(self, name: str, result: Result) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for chart, svg in result.charts.items():
+            (self._folder / f"{chart}.svg").write_text(svg)
+        self._parts[name] = {
+            "machine": machine(),
+            "figures": [asdict(figure) for figure in result.figures],
+            "details": result.details,
+            "charts": list(result.charts),
+        }
+        self._file.write_text(json.dumps(self._parts, indent=1, ensure_ascii=False) + "\n")
+        self.page.write_text(self._text())
+
+    def _text(self) -> str:
+        head = ["# Figures", QUICK_WORDS if self._is_quick else "", INTRODUCTION]
+        parts = [self._part(name, part) for name, part in self._parts.items()]
+        return "\n\n".join([*filter(None, head), *parts]) + "\n"
+
+    def _part(self, name: str, part: dict[str, Any]) -> str:
+        figures = [Figure(**figure) for figure in part["figures"]]
+        charts = [f"![{chart}]({self._folder.name}/{chart}.svg)" for chart in part["charts"]]
+        details = "\n".join(f"- {sentence}" for sentence in part["details"])
+        measured = ORIGIN.format(**part["machine"])
+        title = name.replace("_", " ").capitalize()
+        parts = (f"## {title}", table(figures), *charts, details, measured)
+        return "\n\n".join(filter(None, parts))
+
+
+INTRODUCTION = (
+    "This page is written by `make bench`; [benchmarks/README.md](../benchmarks/README.md) says "
+    "what is measured and how to read it. A figure with x is a ratio of two measurements of the "
+    "same run."
+)
+
+ORIGIN = (
+    "Measured {date} at {commit}: {cores} cores ({cpu}), {memory_gib} GiB, Python {python}, "
+    "Pillow {pillow}."
+)
