@@ -7,10 +7,10 @@ whoever comes second changes nothing. All leases and waits go by the database's 
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, cast
@@ -158,25 +158,40 @@ def claim_images(
     if turn is None:
         return None
     share = max(turn.unanswered // shares, 1)
-    of_turn = (Image.request_id == turn.request_id, Image.host_number == turn.number)
-    claimed = tx.execute(
-        _claim(Image, worker, lease_seconds, min(limit, share), *of_turn, _is_due(Image))
-        .values(attempts=Image.attempts + 1)
-        .returning(*(getattr(Image, name) for name in ClaimedImage.of_image))
-    ).all()
+    of_turn = {"of_request": turn.request_id, "of_host": turn.number}
+    claim = {"worker": worker, "lease_seconds": lease_seconds}
+    claimed = tx.execute(_claim_of_host(min(limit, share)), claim | of_turn).all()
     if claimed:
-        _serve(tx, turn.request_id)
+        tx.execute(_serve(), {"served": turn.request_id})
     of_request = {name: getattr(turn, name) for name in ClaimedImage.of_request}
     return [ClaimedImage(**image._mapping, **of_request, share=share) for image in sorted(claimed)]
 
 
-def _serve(tx: Connection, request_id: int) -> None:
+# Statements that run all the time are made once: to build one costs more than to run it.
+
+
+@cache
+def _claim_of_host(limit: int) -> sa.UpdateBase:
+    where = (
+        Image.request_id == sa.bindparam("of_request"),
+        Image.host_number == sa.bindparam("of_host"),
+        _is_due(Image),
+    )
+    return (
+        _claim(Image, limit, *where)
+        .values(attempts=Image.attempts + 1)
+        .returning(*(getattr(Image, name) for name in ClaimedImage.of_image))
+    )
+
+
+@cache
+def _serve() -> sa.Update:
     """Move a request to the end of the line, unless it still has its head start."""
     answered = Request.completed + Request.failed
     served_at = sa.case((answered >= HEAD_START, utc_now()), else_=Request.served_at)
-    tx.execute(
+    return (
         sa.update(Request)
-        .where(Request.id == request_id)
+        .where(Request.id == sa.bindparam("served"))
         .values(status=Status.PROCESSING, served_at=served_at)
     )
 
@@ -188,31 +203,35 @@ def _next_in_turn(tx: Connection, passing_over: Collection[str], head_start: boo
     order, a few at a time; then a host of one of them. So neither old requests nor other people's
     images cost anything.
     """
-    started = () if head_start else (Request.served_at.is_not(None),)
-    for conditions in (started, ()) if started else ((),):
+    for started in (False,) if head_start else (True, False):
         after = 0
-        while candidates := tx.scalars(_open_requests(conditions, after)).all():
+        while candidates := tx.scalars(_open_requests(started=started), {"after": after}).all():
             for request_id in candidates:
-                if host := tx.execute(_due_host(request_id, passing_over)).first():
+                of_request = {"request_id": request_id, "passing_over": list(passing_over)}
+                if host := tx.execute(_due_host(), of_request).first():
                     return host
             after += len(candidates)
     return None
 
 
-def _open_requests(where: Iterable[sa.ColumnElement[bool]], after: int) -> sa.Select[Any]:
+@cache
+def _open_requests(*, started: bool) -> sa.Select[Any]:
     has_pending = sa.exists().where(Image.request_id == Request.id, *_is_pending(Image))
+    where = [Request.served_at.is_not(None)] if started else []
     return (
         sa.select(Request.id)
         .where(_is_open(), has_pending, *where)
         .order_by(Request.served_at, Request.id)
-        .offset(after)
+        .offset(sa.bindparam("after", type_=sa.Integer))
         .limit(CANDIDATES)
     )
 
 
-def _due_host(request_id: int, passing_over: Collection[str]) -> sa.Select[*tuple[Any, ...]]:
+@cache
+def _due_host() -> sa.Select[*tuple[Any, ...]]:
     """Hosts are worked in the order of their numbers: what is before the first one with a pending
     image is done, and not looked at again."""
+    request_id: Any = sa.bindparam("request_id")
     pending = (Image.request_id == request_id, *_is_pending(Image))
     first = sa.select(sa.func.min(Image.host_number)).where(*pending).scalar_subquery()
     has_due = sa.exists().where(
@@ -227,7 +246,7 @@ def _due_host(request_id: int, passing_over: Collection[str]) -> sa.Select[*tupl
         )
         .join(Request, Request.id == Host.request_id)
         .where(Host.request_id == request_id, Host.number >= first)
-        .where(Host.host.not_in(passing_over), has_due)
+        .where(Host.host.not_in(sa.bindparam("passing_over", expanding=True)), has_due)
         .order_by(Host.number)
         .limit(1)
     )
@@ -274,7 +293,7 @@ def record(tx: Connection, worker: str, outcomes: Collection[Outcome]) -> bool:
             if copies and outcome.status is not Status.PENDING:
                 _settle_copies(tx, image.id, _settled(outcome, now))
     if settled:
-        tx.execute(sa.update(IMAGES).where(Image.id == sa.bindparam("image_id")), settled)
+        tx.execute(_answer(), settled)
     return _count(tx, answers)
 
 
@@ -300,15 +319,31 @@ def _still_held(
 
     Nobody else can take them while this transaction lasts.
     """
-    now = tx.scalars(sa.select(utc_now())).one()
+    now = tx.scalars(_clock()).one()
+    held = tx.execute(_images_held(), {"ids": list(ids), "worker": worker})
+    return now, {image.id: (image.attempts, image.copies) for image in held}
+
+
+@cache
+def _clock() -> sa.Select[datetime]:
+    return sa.select(utc_now())
+
+
+@cache
+def _images_held() -> sa.Select[*tuple[Any, ...]]:
     copy = aliased(Image)
     copies = sa.select(sa.func.count()).select_from(copy).where(*_is_copy_of(copy, Image.id))
-    held = tx.execute(
+    return (
         sa.select(Image.id, Image.attempts, copies.scalar_subquery().label("copies"))
         .with_hint(Image, KEEP_LOCKED, "mssql")
-        .where(Image.id.in_(ids), *_held(Image, worker))
+        .where(Image.id.in_(sa.bindparam("ids", expanding=True)))
+        .where(*_held(Image, sa.bindparam("worker")))
     )
-    return now, {image.id: (image.attempts, image.copies) for image in held}
+
+
+@cache
+def _answer() -> sa.Update:
+    return sa.update(IMAGES).where(Image.id == sa.bindparam("image_id"))
 
 
 def _is_copy_of(copy: Any, image_id: Any) -> list[sa.ColumnElement[bool]]:
@@ -342,28 +377,38 @@ def _count(tx: Connection, answers: Iterable[Answer]) -> bool:
     by_request = attrgetter("request_id")
     ended = False
     for request_id, group in groupby(sorted(answered, key=by_request), key=by_request):
-        added = _added(group)
-        counted = tx.execute(
-            sa.update(Request)
-            .where(Request.id == request_id)
-            .values({name: getattr(Request, name) + number for name, number in added.items()})
-            .returning(Request.completed + Request.failed, Request.total)
-        ).first()
+        counted = tx.execute(_add(), {"counted": request_id, **_added(group)}).first()
         ended = ended or (counted is not None and counted[0] == counted[1])
     return ended
 
 
-def _added(answers: Iterable[Answer]) -> Counter[str]:
-    added: Counter[str] = Counter(completed=0, failed=0, bytes_in=0, bytes_out=0)
+@cache
+def _add() -> sa.UpdateBase:
+    counters = ("completed", "failed", "bytes_in", "bytes_out")
+    return (
+        sa.update(Request)
+        .where(Request.id == sa.bindparam("counted"))
+        .values({name: getattr(Request, name) + sa.bindparam(f"more_{name}") for name in counters})
+        .returning(Request.completed + Request.failed, Request.total)
+    )
+
+
+def _added(answers: Iterable[Answer]) -> dict[str, int]:
+    completed = failed = bytes_in = bytes_out = 0
     for answer in answers:
         images = 1 + answer.copies
         if answer.status is Status.COMPLETED:
-            added["completed"] += images
-            added["bytes_in"] += images * answer.columns["input_bytes"]
-            added["bytes_out"] += images * answer.columns["output_bytes"]
+            completed += images
+            bytes_in += images * answer.columns["input_bytes"]
+            bytes_out += images * answer.columns["output_bytes"]
         else:
-            added["failed"] += images
-    return added
+            failed += images
+    return {
+        "more_completed": completed,
+        "more_failed": failed,
+        "more_bytes_in": bytes_in,
+        "more_bytes_out": bytes_out,
+    }
 
 
 @writes
@@ -487,9 +532,10 @@ def claim_webhooks(
 ) -> list[ClaimedWebhook]:
     """Take up to ``limit`` webhooks that are due."""
     claimed = tx.execute(
-        _claim(Webhook, worker, lease_seconds, limit, _is_due(Webhook))
+        _claim(Webhook, limit, _is_due(Webhook))
         .values(attempts=Webhook.attempts + 1)
-        .returning(*(getattr(Webhook, name) for name in ClaimedWebhook._fields))
+        .returning(*(getattr(Webhook, name) for name in ClaimedWebhook._fields)),
+        {"worker": worker, "lease_seconds": lease_seconds},
     ).all()
     return [ClaimedWebhook(*webhook) for webhook in claimed]
 
@@ -557,7 +603,7 @@ def _has_expired(table: Any) -> sa.ColumnElement[bool]:
     return sa.and_(is_status(table.status, Status.PROCESSING), table.lease_until < utc_now())
 
 
-def _held(table: Any, worker: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+def _held(table: Any, worker: Any) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
     return is_status(table.status, Status.PROCESSING), table.claimed_by == worker
 
 
@@ -580,12 +626,14 @@ def _first(table: Any, limit: int, *where: sa.ColumnElement[bool]) -> sa.Select[
     return ids.with_hint(table, SKIP_LOCKED, "mssql")
 
 
-def _claim(
-    table: Any, worker: str, lease_seconds: float, limit: int, *where: sa.ColumnElement[bool]
-) -> sa.Update:
-    """Pending → Processing, for the first ``limit`` rows in line that nobody else takes first."""
+def _claim(table: Any, limit: int, *where: sa.ColumnElement[bool]) -> sa.Update:
+    """Pending → Processing, for the first ``limit`` rows in line that nobody else takes first.
+
+    The parameters are the ``worker`` and its ``lease_seconds``.
+    """
+    lease = {"claimed_by": sa.bindparam("worker"), "lease_until": utc_now("lease_seconds")}
     return (
         sa.update(table)
         .where(table.id.in_(_first(table, limit, *where)), *_is_pending(table))
-        .values(status=Status.PROCESSING, claimed_by=worker, lease_until=utc_now(lease_seconds))
+        .values(status=Status.PROCESSING, **lease)
     )

@@ -30,7 +30,7 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import certifi
-from requests import PreparedRequest, Request, RequestException
+from requests import PreparedRequest, RequestException
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidURL
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, Retry
@@ -40,7 +40,7 @@ from urllib3.exceptions import DecodeError, HTTPError
 MAX_REDIRECTS = 5
 MAX_RETRY_AFTER = 300.0
 KEPT_HOSTS = 32  # hosts whose idle connections are kept; each keeps `connections` at most
-CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 256 * 1024
 PORTS = {"http": 80, "https": 443}
 REDIRECTS = {301, 302, 303, 307, 308}
 LOOK_UP_TROUBLE = {socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY, socket.EAI_SYSTEM}
@@ -340,7 +340,12 @@ class Client:
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> PreparedRequest:
         try:
-            request = Request(method, url, headers=dict(headers), data=body).prepare()
+            request = PreparedRequest()  # by its parts: cookies, hooks and the rest cost time
+            request.prepare_method(method)
+            request.prepare_url(url, {})
+            request.prepare_headers(headers)
+            if body is not None:
+                request.prepare_body(body, None)
             parts = urlsplit(str(request.url))
             standard_port = PORTS[parts.scheme]
             port = parts.port or standard_port
@@ -377,11 +382,15 @@ def _read(raw: HTTPResponse, max_bytes: int) -> bytes:
             "unknown_encoding", f"The file is packed in an unknown way: {encoding}."
         )
     body = BytesIO()
-    while chunk := raw.read(CHUNK_BYTES, decode_content=True):
-        if body.tell() + len(chunk) + (raw.length_remaining or 0) > max_bytes:
+    is_whole = False
+    while True:
+        if body.tell() + (raw.length_remaining or 0) > max_bytes:
             raise OutboundError("too_large", f"The file is larger than {max_bytes:,} bytes.")
+        if is_whole:
+            return body.getvalue()
+        chunk = raw.read(CHUNK_BYTES, decode_content=True)
         body.write(chunk)
-    return body.getvalue()
+        is_whole = len(chunk) < CHUNK_BYTES  # urllib3 gives less only at the end
 
 
 def _explain(error: Exception, host: str) -> OutboundError:

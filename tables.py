@@ -80,14 +80,30 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class Milliseconds(TypeDecorator[float]):
+    """Seconds, for a statement that counts in milliseconds."""
+
+    impl = sa.Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> int | None:
+        return None if value is None else round(value * 1000)
+
+
 class utc_now(FunctionElement[datetime]):  # noqa: N801 -- it reads as the SQL function it is
-    """The database's own clock, ``seconds`` from now: leases trust no worker's clock."""
+    """The database's own clock, ``seconds`` from now: leases trust no worker's clock.
+
+    Instead of the seconds, the name of a parameter that will hold them.
+    """
 
     type = UtcDateTime()
     inherit_cache = True
 
-    def __init__(self, seconds: float = 0) -> None:
-        super().__init__(sa.literal(round(seconds * 1000), sa.Integer))
+    def __init__(self, seconds: float | str = 0) -> None:
+        if isinstance(seconds, str):
+            super().__init__(sa.bindparam(seconds, type_=Milliseconds()))
+        else:
+            super().__init__(sa.literal(seconds, Milliseconds()))
 
 
 @compiles(utc_now, "sqlite")

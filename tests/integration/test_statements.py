@@ -74,10 +74,9 @@ def statements(database: Database) -> Statements:
 
     def compile_too(_: Any, statement: ClauseElement, rows: Any, row: Any, __: Any) -> None:
         dialect = mssql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
-        options = {"render_postcompile": True}
-        keys = list(rows[0] if rows else row) or None
-        as_t_sql = statement.compile(dialect=dialect, column_keys=keys, compile_kwargs=options)
-        compiled.append(str(as_t_sql))
+        values = rows[0] if rows else row
+        as_t_sql: Any = statement.compile(dialect=dialect, column_keys=list(values) or None)
+        compiled.append(as_t_sql.construct_expanded_state(values).statement)
 
     sa.event.listen(database.engine, "before_execute", compile_too)
     whole_job(database)
