@@ -7,7 +7,7 @@ whoever comes second changes nothing. All leases and waits go by the database's 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -144,11 +144,12 @@ def claim_images(
     passing_over: Collection[str] = (),
     head_start: bool = True,
     shares: int = 1,
+    limit_of_host: Callable[[str], int] | None = None,
 ) -> list[ClaimedImage] | None:
     """Take up to ``limit`` due images of one host, of the request that was served longest ago.
 
     They are at most one part in ``shares`` of what is unanswered, so that no process takes all of
-    a small request.
+    a small request, and at most what ``limit_of_host`` says of the host that it came to.
 
     Hosts in ``passing_over`` are left to others or to later. A new request comes first until
     HEAD_START of its images are answered, so that a small one is done before the large ones go on;
@@ -158,9 +159,11 @@ def claim_images(
     if turn is None:
         return None
     share = max(turn.unanswered // shares, 1)
+    of_host = limit_of_host(turn.host) if limit_of_host else limit
+    limit = max(min(limit, share, of_host), 1)
     of_turn = {"of_request": turn.request_id, "of_host": turn.number}
     claim = {"worker": worker, "lease_seconds": lease_seconds}
-    claimed = tx.execute(_claim_of_host(min(limit, share)), claim | of_turn).all()
+    claimed = tx.execute(_claim_of_host(limit), claim | of_turn).all()
     if claimed:
         tx.execute(_serve(), {"served": turn.request_id})
     of_request = {name: getattr(turn, name) for name in ClaimedImage.of_request}

@@ -148,11 +148,11 @@ class Workshop:
         self._claims += 1
         paused, at_limit = self._pauses.hosts(), window.hosts_at_limit()
         for passing_over in (paused | at_limit, paused) if at_limit else (paused,):
-            if claimed := self._claim_from(passing_over):
+            if claimed := self._claim_from(passing_over, window):
                 return claimed
         return []
 
-    def _claim_from(self, passing_over: set[str]) -> list[ClaimedImage]:
+    def _claim_from(self, passing_over: set[str], window: Window) -> list[ClaimedImage]:
         """What is due, also when other workers are quicker a few times."""
         for _ in range(CLAIM_TRIES):
             claimed = database.claim_images(
@@ -162,6 +162,7 @@ class Workshop:
                 lease_seconds=self._settings.lease_seconds,
                 passing_over=passing_over,
                 shares=SHARES,
+                limit_of_host=window.room_of,
                 head_start=self._claims % 4 != 0,  # a stream of small requests starves no large one
             )
             if claimed or claimed is None:

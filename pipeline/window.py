@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from settings import MIB, Settings
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 64 * MIB  # downloaded, or expected of downloads; above it nothing more is claimed
+QUICK_SECONDS = 0.1  # a host that answers within it can be asked for more than its share
 MOST_PAUSES = 200  # each is a parameter of a query, and there are 2,100 at most
 Arrival = tuple[ClaimedImage, bytes | DownloadFailed]
 
@@ -54,6 +56,7 @@ class Window:
         self._hosts: Counter[str] = Counter()  # downloads under way
         self._served: Counter[int] = Counter()
         self._typical_bytes = 0.0  # of a download, lately
+        self._seconds: dict[str, float] = {}  # of the last download from a host
 
     def has_room(self) -> bool:
         """Whether it takes another refill, which may bring it over its number by that refill."""
@@ -72,9 +75,14 @@ class Window:
         return waiting + self._hosts.total() * self._typical_bytes
 
     def hosts_at_limit(self) -> set[str]:
-        """Those that half of the downloads go to: the other half is for others."""
-        limit = max(1, self._settings.download_concurrency // 2)
-        return {host for host, number in self._hosts.items() if number >= limit}
+        """Slow ones that half of the downloads go to: the other half is for others."""
+        return {host for host in self._hosts if self.room_of(host) <= 0}
+
+    def room_of(self, host: str) -> int:
+        """How many more downloads from it may wait here; of a host not known yet, as if slow."""
+        if self._seconds.get(host, QUICK_SECONDS) < QUICK_SECONDS:
+            return sys.maxsize
+        return max(self._settings.download_concurrency // 2, 1) - self._hosts[host]
 
     def add(self, image: ClaimedImage) -> None:
         """Start its download, or, of a suspect, keep it."""
@@ -108,6 +116,7 @@ class Window:
 
     def _download(self, image: ClaimedImage) -> None:
         arrived: bytes | DownloadFailed
+        started = time.monotonic()
         try:
             arrived = download(
                 self._client,
@@ -122,6 +131,7 @@ class Window:
             arrived = DownloadFailed(
                 "download_error", "The download broke down here.", permanent=False
             )
+        self._seconds[image.host] = time.monotonic() - started
         self._arrivals.put((image, arrived))
 
     def _collect(self, wait_seconds: float) -> None:
