@@ -11,13 +11,19 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import throughput
+from benchmarks import fairness, growth, scale, slow_host, status, throughput, upload
 from benchmarks.pictures import Album
 from benchmarks.report import QUICK_WORDS, ROOT, Book, table
 from benchmarks.setup import Setup
 
 BENCHMARKS = {
     "throughput": throughput.run,
+    "growth": growth.run,
+    "upload": upload.run,
+    "status": status.run,
+    "fairness": fairness.run,
+    "slow_host": slow_host.run,
+    "scale": scale.run,
 }
 
 

@@ -62,7 +62,7 @@ class Origin:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
+        self._process.kill()  # it has nothing to tidy up
         self._process.join()
 
     @property

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.origin import Origin
 from benchmarks.processes import cpu_seconds, with_children
@@ -18,6 +18,8 @@ from tests.system import QUICK, System, csv_of
 PROCESSES = 2  # of the worker, and of the peers: one a core
 POLL_SECONDS = 0.5  # how long a job took is told by its own times, not by when a poll saw it
 ALLOWANCE = 3600  # seconds, for a job to end
+
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,9 @@ class Stage(System):
 
     def __init__(self, folder: Path, origin: Origin, **settings: str) -> None:
         self.origin = origin
+        self.database_url = f"sqlite:///{folder}/bench.db"
         own = dict.fromkeys(QUICK, "") | {"ALLOWED_PRIVATE_HOSTS": origin.addresses} | settings
-        super().__init__(folder, f"sqlite:///{folder}/bench.db", **own)
+        super().__init__(folder, self.database_url, **own)
 
     def pids(self, name: str) -> list[int]:
         """Of the ``api`` or the ``worker``: the parent first, then its children."""
@@ -63,17 +66,11 @@ class Stage(System):
         return Run(images=len(urls), seconds=seconds, cpu=cpu)
 
     def start(self, urls: Sequence[str]) -> str:
-        return self.accepted(csv_of(*[(f"Product {n}", url) for n, url in enumerate(urls, 1)]))
+        return self.accepted(csv_of_urls(urls))
 
     def wait(self, request_id: str) -> dict[str, Any]:
         """The status of the request when it is completed."""
-        gives_up_at = time.monotonic() + ALLOWANCE
-        while time.monotonic() < gives_up_at:
-            status = self.peek(request_id)
-            if status["status"] == "Completed":
-                return status
-            time.sleep(POLL_SECONDS)
-        raise SystemExit(f"The system has not finished {request_id} within {ALLOWANCE} s.")
+        return waited_for(lambda: self.peek(request_id), lambda seen: bool(seen["completed_at"]))
 
     def peek(self, request_id: str) -> dict[str, Any]:
         """The status with hardly an image of its list, which costs the system least."""
@@ -84,6 +81,20 @@ class Stage(System):
         parts = {"worker": self.pids("worker"), "API": self.pids("api")}
         spent = {name: cpu_seconds(pids) for name, pids in parts.items()}
         return spent | {"origin": cpu_seconds([self.origin.pid])}
+
+
+def waited_for(look: Callable[[], Seen], is_done: Callable[[Seen], bool]) -> Seen:
+    """What is seen when it is done; looks now and then."""
+    gives_up_at = time.monotonic() + ALLOWANCE
+    while not is_done(seen := look()):
+        assert time.monotonic() < gives_up_at, f"the system has not finished within {ALLOWANCE} s"
+        time.sleep(POLL_SECONDS)
+    return seen
+
+
+def csv_of_urls(urls: Sequence[str]) -> str:
+    """A product for each."""
+    return csv_of(*[(f"Product {number}", url) for number, url in enumerate(urls, start=1)])
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def _round(stage: Stage, pictures: Sequence[bytes], urls: list[str]) -> dict[str
 
 
 def _figures(case: str, rounds: Rounds) -> list[Figure]:
-    return [
+    figures = [
         Figure(
             what=f"{rounds[0][SYSTEM].images} {case}: images/s ÷ those of {peer}",
             value=_ratio(rounds, SYSTEM, peer),
@@ -65,11 +65,9 @@ def _figures(case: str, rounds: Rounds) -> list[Figure]:
         )
         for peer in rounds[0]
         if peer != SYSTEM
-    ] + [
-        Figure(
-            what=f"{case}: process time, bare compress ÷ all of the system", value=_share(rounds)
-        )
     ]
+    what = f"{case}: process time of an image, {COMPRESS} ÷ all of the system"
+    return [*figures, Figure(what=what, value=_share(rounds))]
 
 
 def _share(rounds: Rounds) -> float:
