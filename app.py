@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import IO, Any
 from urllib.parse import urlencode
 
@@ -22,10 +22,10 @@ from flask import (
     jsonify,
     render_template,
     request,
-    send_from_directory,
 )
 from gunicorn.app.base import BaseApplication
-from werkzeug.exceptions import NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import RequestedRangeNotSatisfiable, RequestEntityTooLarge
+from werkzeug.wsgi import FileWrapper
 
 import answers
 import fields
@@ -37,7 +37,16 @@ import worker
 from engine import Database, Unavailable
 from pipeline.finish import url_columns
 from pipeline.manifest import open_manifest
-from pipeline.storage import OUTPUT_CSV, Storage
+from pipeline.storage import (
+    IMAGE_TYPES,
+    IMMUTABLE,
+    OUTPUT_CSV,
+    Storage,
+    StorageUnavailable,
+    StoredFile,
+    content_type,
+    open_storage,
+)
 from problems import Problem
 from settings import Settings
 from tables import Status, shortened
@@ -46,16 +55,7 @@ FILE_FIELDS = ("file", "csv", "csv_file", "csvFile")
 CSV_TYPES = ("text/csv", "application/csv")
 PAGE, LARGEST_PAGE = 100, 1000  # images of one answer
 POLL_SECONDS = "2"
-IMAGE_TYPES = {
-    "jpg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "avif": "image/avif",
-    "gif": "image/gif",
-    "tif": "image/tiff",
-    "bmp": "image/bmp",
-    "ico": "image/x-icon",
-}
+SEND_BYTES = 64 * 1024  # of a file, at a time
 IMAGE_NAME = re.compile(rf"\d+-\d+\.({'|'.join(IMAGE_TYPES)})", re.ASCII)
 
 routes = Blueprint("routes", __name__)
@@ -79,12 +79,11 @@ def create_app(chosen: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     db = Database(chosen.database_url, outlasts_power_cuts=True)
     db.prepare()
-    app.extensions["service"] = Service(
-        chosen, db, Storage(chosen.upload_dir, chosen.processed_dir)
-    )
+    app.extensions["service"] = Service(chosen, db, open_storage(chosen))
     problems.register(app)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(Unavailable, _database_away)
+    app.register_error_handler(StorageUnavailable, _storage_away)
     app.register_blueprint(routes)
     return app
 
@@ -113,6 +112,16 @@ def _database_away(error: Exception) -> Response:
     ).response()
 
 
+def _storage_away(error: Exception) -> Response:
+    current_app.logger.warning("the storage is away: %s", error)
+    return Problem(
+        503,
+        "storage_unavailable",
+        "The storage of the files does not answer just now. Please try again.",
+        headers={"Retry-After": "5"},
+    ).response()
+
+
 # --- taking a CSV in --------------------------------------------------------------------------
 
 
@@ -121,15 +130,8 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     my = service()
     file_name, content = _uploaded_csv()
     new = fields.new_request(file_name, request.values)
-    path = my.storage.keep_upload(new.public_id, content)
-    try:
-        manifest = open_manifest(
-            path, url_columns=url_columns(new.url_column), max_rows=my.settings.max_rows
-        )
-        stored = intake.store_request(my.database, new, manifest)
-    except Problem:  # after any other error the rows may be there, and the file must be too
-        my.storage.drop_upload(new.public_id)
-        raise
+    with my.storage.keep_upload(new.public_id, content) as path:
+        stored = _store(my, new, path)
     _ring(stored.images)
     status_url = f"/status/{new.public_id}"
     answer = {
@@ -140,6 +142,17 @@ def upload() -> tuple[Response, int, dict[str, str]]:
         "images": stored.images,
     }
     return jsonify(answer), 202, {"Location": status_url}
+
+
+def _store(my: Service, new: intake.NewRequest, upload: Path) -> intake.Stored:
+    try:
+        manifest = open_manifest(
+            upload, url_columns=url_columns(new.url_column), max_rows=my.settings.max_rows
+        )
+        return intake.store_request(my.database, new, manifest)
+    except Problem:  # after any other error the rows may be there, and the file must be too
+        my.storage.drop_upload(new.public_id)
+        raise
 
 
 def _uploaded_csv() -> tuple[str, IO[bytes]]:
@@ -245,18 +258,33 @@ def _webhook(found: reads.Found) -> dict[str, Any] | None:
 
 @routes.get("/processed_images/<request_id>/<name>")
 def processed_image(request_id: str, name: str) -> Response:
-    folder = service().storage.folder(_uuid(request_id))
+    public_id = _uuid(request_id)
     image = IMAGE_NAME.fullmatch(name)
     if image is None and name != OUTPUT_CSV:
         raise Problem(404, "file_not_found", "There is no such file.")
-    kind = IMAGE_TYPES[image[1]] if image else "text/csv"
     try:
-        answer = send_from_directory(folder, name, mimetype=kind, as_attachment=image is None)
-    except NotFound:
+        answer = _file(service().storage.open(public_id, name), content_type(name))
+    except FileNotFoundError:
         raise Problem(404, "file_not_found", "There is no such file, or not yet.") from None
     # An image never changes; the output CSV is written anew when its images are tried again.
-    age = "public, max-age=31536000, immutable" if image else "no-cache"
-    answer.headers["Cache-Control"] = age
+    answer.headers["Cache-Control"] = IMMUTABLE if image else "no-cache"
+    if image is None:
+        answer.headers.set("Content-Disposition", "attachment", filename=name)
+    return answer
+
+
+def _file(stored: StoredFile, kind: str) -> Response:
+    """A file, a range of it (RFC 9110, section 14), or 304 when the user has it already."""
+    content = FileWrapper(stored.content, SEND_BYTES)
+    answer = Response(content, content_type=kind, direct_passthrough=True)
+    answer.content_length = stored.size
+    answer.last_modified = stored.modified
+    answer.set_etag(stored.etag)
+    try:
+        answer.make_conditional(request, accept_ranges=True, complete_length=stored.size)
+    except RequestedRangeNotSatisfiable:
+        stored.content.close()
+        raise
     return answer
 
 
@@ -268,10 +296,11 @@ def healthz() -> Response:
 
 @routes.get("/readyz")
 def readyz() -> Response:
-    """Whether uploads can be taken: that needs the database; Redis only makes them start sooner."""
+    """Whether uploads can be taken: Redis is not needed, it only makes them start sooner."""
     reads.check(service().database)
+    service().storage.check()
     redis = "ok" if worker.redis_answers() else "away: work waits until it is back"
-    return jsonify(status="ok", database="ok", redis=redis)
+    return jsonify(status="ok", database="ok", storage="ok", redis=redis)
 
 
 @routes.get("/")
@@ -310,4 +339,5 @@ class Server(BaseApplication):
 
 if __name__ == "__main__":
     Database(settings.load().database_url).prepare()  # so that a wrong one is said once, and first
+    open_storage(settings.load())
     Server().run()

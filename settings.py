@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 MIB = 1024 * 1024
+BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # what the three clouds allow
 
 
 class WrongSetting(SystemExit):
@@ -34,6 +36,7 @@ class Settings:
     public_base_url: str = "http://127.0.0.1:5000"
     upload_dir: Path = Path("uploads")
     processed_dir: Path = Path("processed_images")
+    storage_url: str = ""
     webhook_secret: str = ""
     webhook_schedule: tuple[float, ...] = (0, 5, 60, 300, 1800, 7200, 28800)
     allowed_private_hosts: frozenset[tuple[str, int]] = frozenset()
@@ -95,6 +98,13 @@ def _database_url(text: str) -> str:
     return text
 
 
+def _storage_url(text: str) -> str:
+    parts = urlsplit(text)
+    _check(parts.scheme in ("s3", "gs", "az") and not parts.query and not parts.fragment)
+    _check(bool(BUCKET_NAME.fullmatch(parts.netloc)))
+    return text
+
+
 def _integer(smallest: int, largest: int | None = None) -> tuple[Callable[[str], int], str]:
     def parse(text: str) -> int:
         number = int(text)
@@ -148,6 +158,10 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "public_base_url": (_url("http", "https"), "a URL that starts with http:// or https://"),
     "upload_dir": (Path, "a folder"),
     "processed_dir": (Path, "a folder"),
+    "storage_url": (
+        _storage_url,
+        "s3://bucket/prefix, gs://bucket/prefix or az://container/prefix (or without /prefix)",
+    ),
     "webhook_secret": (
         _secret,
         "24 to 64 random bytes in base64, as `echo whsec_$(openssl rand -base64 32)` makes",

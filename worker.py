@@ -34,7 +34,7 @@ from engine import Database, Unavailable
 from outbound import Client
 from pipeline.finish import finish_requests
 from pipeline.ledger import STUCK_SECONDS
-from pipeline.storage import Storage
+from pipeline.storage import Storage, open_storage
 from pipeline.turn import Workshop
 from settings import MIB, Settings
 from webhook import Deliveries
@@ -93,7 +93,7 @@ def process() -> Process:
         allowed_private_hosts=chosen.allowed_private_hosts,
         connections=chosen.download_concurrency,
     )
-    storage = Storage(chosen.upload_dir, chosen.processed_dir)
+    storage = open_storage(chosen)
     workshop = Workshop(
         db, client, storage, chosen, worker=worker, is_stopping=lambda: stopping[0] != 0
     )
@@ -220,8 +220,9 @@ def _wake_idle(processes: int) -> None:
 
 
 @worker_init.connect
-def _check_database(**_: Any) -> None:
-    """In the parent, before it forks: a wrong DATABASE_URL ends the start with one line."""
+def _check_settings(**_: Any) -> None:
+    """In the parent, before it forks: a wrong DATABASE_URL or bucket ends it with one line."""
+    open_storage(settings.load())
     db = Database(settings.load().database_url)
     db.prepare()
     db.engine.dispose()

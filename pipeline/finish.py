@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import database
 import reads
@@ -45,15 +46,16 @@ def _write_output_csv(
     """From the uploaded file, or, where that is gone or no longer what was taken in, from the
     database: a request must end."""
     try:
-        _write(db, storage, settings, worker, request, _uploaded(storage, request))
+        with storage.upload(request.public_id) as path:
+            _write(db, storage, settings, worker, request, _uploaded(path, request))
     except (FileNotFoundError, InvalidCsv, ValueError):
         logger.exception("upload not readable", extra={"request_id": request.public_id})
         _write(db, storage, settings, worker, request, StoredManifest(db, request.id))
 
 
-def _uploaded(storage: Storage, request: FinishedRequest) -> Manifest:
+def _uploaded(path: Path, request: FinishedRequest) -> Manifest:
     return open_manifest(
-        storage.upload_path(request.public_id),
+        path,
         url_columns=url_columns(request.url_column),
         max_rows=sys.maxsize,  # it was taken in; a limit lowered since must not keep it from ending
     )

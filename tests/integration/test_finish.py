@@ -15,7 +15,7 @@ import reads
 from database import Outcome
 from engine import Database
 from pipeline.finish import finish_requests
-from pipeline.storage import Storage
+from pipeline.storage import Folders
 from settings import Settings
 from tests.integration.conftest import Stores
 from tests.integration.test_queue import FIGURES, claim
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    return Storage(tmp_path / "uploads", tmp_path / "processed")
+def storage(tmp_path: Path) -> Folders:
+    return Folders(tmp_path / "uploads", tmp_path / "processed")
 
 
 def answered(database: Database, store: Stores) -> UUID:
@@ -37,11 +37,11 @@ def answered(database: Database, store: Stores) -> UUID:
     return public_id
 
 
-def finish(database: Database, storage: Storage, *, lease_seconds: float = 30) -> int:
+def finish(database: Database, storage: Folders, *, lease_seconds: float = 30) -> int:
     return finish_requests(database, storage, Settings(lease_seconds=lease_seconds), "ann")
 
 
-def output(storage: Storage, public_id: UUID) -> list[dict[str, str]]:
+def output(storage: Folders, public_id: UUID) -> list[dict[str, str]]:
     text = (storage.folder(public_id) / "output.csv").read_text()
     return list(csv.DictReader(text.splitlines()))
 
@@ -54,7 +54,7 @@ def status(database: Database, public_id: UUID) -> str:
 
 @pytest.mark.parametrize("upload", [None, b"no,longer\nwhat,it was\n", b"Name,Image\nCup,\n"])
 def test_a_request_ends_also_when_its_upload_is_gone_or_changed(
-    database: Database, storage: Storage, store: Stores, upload: bytes | None
+    database: Database, storage: Folders, store: Stores, upload: bytes | None
 ) -> None:
     public_id = answered(database, store)
     storage.upload_dir.mkdir()
@@ -71,7 +71,7 @@ def test_a_request_ends_also_when_its_upload_is_gone_or_changed(
 
 
 def test_a_request_whose_output_cannot_be_written_is_finished_later(
-    database: Database, storage: Storage, store: Stores, caplog: pytest.LogCaptureFixture
+    database: Database, storage: Folders, store: Stores, caplog: pytest.LogCaptureFixture
 ) -> None:
     public_id = answered(database, store)
     storage.processed_dir.write_bytes(b"a file where the folder should be")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from database import Outcome
 from engine import Database
 from pipeline.ledger import Ledger
-from pipeline.storage import Storage
+from pipeline.storage import Folders
 from tables import Image, Status
 from tests.integration.conftest import Stores
 from tests.integration.test_queue import FIGURES, claim, statuses, urls
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 def ledger(database: Database, folder: Path, ended: list[bool]) -> Ledger:
     return Ledger(
         database,
-        Storage(folder / "uploads", folder / "processed"),
+        Folders(folder / "uploads", folder / "processed"),
         worker="ann",
         lease_seconds=2,
         when_ended=lambda: ended.append(True),

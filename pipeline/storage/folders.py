@@ -1,8 +1,4 @@
-"""Names and atomic writes: a file is there whole, or not at all.
-
-Every path is made here, from ids and numbers; no part of one comes from a user. ``uploads/`` holds
-``<request id>.csv`` as it came, ``processed_images/<request id>/`` the images and ``output.csv``.
-"""
+"""The two folders, for one machine or for several that share them."""
 
 from __future__ import annotations
 
@@ -10,26 +6,18 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO
 from uuid import UUID
 
-OUTPUT_CSV = "output.csv"
+from pipeline.storage.model import OUTPUT_CSV, StorageUnavailable, StoredFile
+from settings import MIB
 
 
-def image_name(row_number: int, position: int, extension: str) -> str:
-    """The name of an image in its request's folder."""
-    return f"{row_number}-{position}.{extension}"
-
-
-def image_url(public_base_url: str, public_id: UUID, name: str) -> str:
-    """Where the API serves a file of ``processed_images/``."""
-    return f"{public_base_url}/processed_images/{public_id}/{name}"
-
-
-class Storage:
-    """The two folders; safe to share among threads and processes."""
+class Folders:
+    """A Storage on disk; as it keeps nothing open, it may be shared over a fork, too."""
 
     def __init__(self, upload_dir: Path, processed_dir: Path) -> None:
         self.upload_dir = upload_dir.absolute()
@@ -43,21 +31,25 @@ class Storage:
         """Where the images and the output CSV of a request are."""
         return self.processed_dir / str(public_id)
 
-    def keep_upload(self, public_id: UUID, source: IO[bytes]) -> Path:
-        """Copy an upload to its place; raises whatever reading ``source`` raises."""
+    @contextmanager
+    def keep_upload(self, public_id: UUID, source: IO[bytes]) -> Iterator[Path]:
         self.upload_dir.mkdir(parents=True, exist_ok=True)
         path = self.upload_path(public_id)
         with _written_whole(path) as file:
-            shutil.copyfileobj(source, file, 1024 * 1024)
+            shutil.copyfileobj(source, file, MIB)
         _sync_folder(self.upload_dir)
-        return path
+        yield path
 
     def drop_upload(self, public_id: UUID) -> None:
-        """Forget an upload that was refused."""
         self.upload_path(public_id).unlink(missing_ok=True)
 
+    @contextmanager
+    def upload(self, public_id: UUID) -> Iterator[Path]:
+        path = self.upload_path(public_id)
+        path.stat()
+        yield path
+
     def save_images(self, images: Iterable[tuple[UUID, str, bytes]]) -> None:
-        """Write (request, name, content) files that outlast a power cut once this returns."""
         folders = set()
         for public_id, name, content in images:
             folder = self.folder(public_id)
@@ -70,9 +62,7 @@ class Storage:
 
     @contextmanager
     def output_csv(self, public_id: UUID) -> Iterator[BinaryIO]:
-        """The output CSV, open for writing; it takes its place when the block ends well.
-
-        All images of the request are answered by then, so what stopped workers left half-written
+        """All images of the request are answered by then, so what stopped workers left half-written
         in its folder is cleared away.
         """
         folder = self.folder(public_id)
@@ -82,6 +72,19 @@ class Storage:
         with _written_whole(folder / OUTPUT_CSV) as file:
             yield file
         _sync_folder(folder)
+
+    def open(self, public_id: UUID, name: str) -> StoredFile:
+        file = (self.folder(public_id) / name).open("rb")
+        found = os.fstat(file.fileno())
+        etag = f"{found.st_mtime_ns:x}-{found.st_size:x}"
+        return StoredFile(file, found.st_size, etag, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    def check(self) -> None:
+        for folder in (self.upload_dir, self.processed_dir):
+            with suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise StorageUnavailable(f"{folder} cannot be written to")
 
 
 @contextmanager

@@ -1,0 +1,94 @@
+"""What is stored, under which names, and what every storage does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, BinaryIO, Protocol
+from uuid import UUID
+
+OUTPUT_CSV = "output.csv"
+CSV_TYPE = "text/csv; charset=utf-8"
+IMMUTABLE = "public, max-age=31536000, immutable"  # the Cache-Control of an image
+IMAGE_TYPES = {
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "gif": "image/gif",
+    "tif": "image/tiff",
+    "bmp": "image/bmp",
+    "ico": "image/x-icon",
+}
+
+
+class StorageUnavailable(OSError):  # noqa: N818 - it is what happened, not a mistake of ours
+    """The storage does not answer, or refuses; it may not a little later."""
+
+
+class WrongStorage(SystemExit):
+    """The storage can't be used like this; ends the program with one line that says why."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One version of a file; ``content`` is the reader's to close, and can seek.
+
+    The ``etag`` stands without its quotes; ``size`` is in bytes.
+    """
+
+    content: BufferedReader
+    size: int
+    etag: str
+    modified: datetime
+
+
+class Storage(Protocol):
+    """Where uploads, images and output CSVs are; safe to share among threads, not over a fork.
+
+    A file is there whole, or not at all, and once a method has returned, or its block has ended
+    well, it outlasts a power cut. What goes wrong is an OSError.
+    """
+
+    def keep_upload(self, public_id: UUID, source: IO[bytes]) -> AbstractContextManager[Path]:
+        """Keep an upload; inside the block there is a file with its content.
+
+        Raises whatever reading ``source`` raises.
+        """
+
+    def drop_upload(self, public_id: UUID) -> None:
+        """Forget an upload that was refused."""
+
+    def upload(self, public_id: UUID) -> AbstractContextManager[Path]:
+        """A file with an upload's content, inside the block; raises FileNotFoundError."""
+
+    def save_images(self, images: Iterable[tuple[UUID, str, bytes]]) -> None:
+        """Write (request, name, content), over what is there under the same name."""
+
+    def output_csv(self, public_id: UUID) -> AbstractContextManager[BinaryIO]:
+        """The output CSV, open for writing; it takes its place when the block ends well."""
+
+    def open(self, public_id: UUID, name: str) -> StoredFile:
+        """An image or the output CSV; raises FileNotFoundError."""
+
+    def check(self) -> None:
+        """Raises StorageUnavailable where nothing could be stored now."""
+
+
+def image_name(row_number: int, position: int, extension: str) -> str:
+    """The name of an image in its request's folder."""
+    return f"{row_number}-{position}.{extension}"
+
+
+def image_url(public_base_url: str, public_id: UUID, name: str) -> str:
+    """Where the API serves a file of ``processed_images/``."""
+    return f"{public_base_url}/processed_images/{public_id}/{name}"
+
+
+def content_type(name: str) -> str:
+    """Of an image, or the output CSV, by its extension."""
+    return IMAGE_TYPES.get(name.rpartition(".")[2], CSV_TYPE)
