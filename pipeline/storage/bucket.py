@@ -43,15 +43,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Of one request; larger files go and come in parts, each a request of its own. Plain HTTP is only
-# for an endpoint that the operator names as http://…; each cloud's own is https://….
-CLIENT: ClientConfig = {"connect_timeout": "3s", "timeout": "10s", "allow_http": True}
+REQUEST_SECONDS = 10  # larger files go and come in parts, each a request of its own
+CONNECT_SECONDS = 3
 RETRY: RetryConfig = {
     "max_retries": 3,
     "retry_timeout": timedelta(seconds=5),
     "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=1)},
 }
-MOST_SECONDS = 15  # that a request takes with its retries
 AWAY_SECONDS = 1  # in which a bucket that did not answer is not asked again
 WINDOW = MIB  # bytes of one request for a part of a file
 MOST_WORDS = 500  # characters of an error
@@ -68,11 +66,12 @@ class Bucket:
     The library finds credentials and endpoints in each cloud's own environment variables.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, request_seconds: float = REQUEST_SECONDS) -> None:
         try:
-            self._store = store_at(url)
+            self._store = store_at(url, request_seconds)
         except (BaseError, ValueError) as error:
             raise WrongStorage(f"STORAGE_URL cannot be used: {_words(error)}") from None
+        self._request_seconds = request_seconds
         self._ask_again_at = 0.0
         self._gate = threading.Lock()
 
@@ -191,7 +190,7 @@ class Bucket:
             if self._ask_again_at:
                 if time.monotonic() < self._ask_again_at:
                     raise StorageUnavailable("it did not answer a moment ago")
-                self._ask_again_at = time.monotonic() + MOST_SECONDS
+                self._ask_again_at = time.monotonic() + self._request_seconds
 
 
 class _Windows(io.RawIOBase):
@@ -230,15 +229,21 @@ class _Windows(io.RawIOBase):
         return self._bucket.read(self._key, self._etag, self._position, length)
 
 
-def store_at(url: str) -> S3Store | GCSStore | AzureStore:
+def store_at(url: str, request_seconds: float = REQUEST_SECONDS) -> S3Store | GCSStore | AzureStore:
     """The library's object for a STORAGE_URL; it connects at the first request."""
+    client: ClientConfig = {
+        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+        "timeout": timedelta(seconds=request_seconds),
+        # Only for an endpoint that the operator names as http://…; each cloud's own is https://….
+        "allow_http": True,
+    }
     parts = urlsplit(url)
     prefix = parts.path.strip("/") or None
     if parts.scheme == "s3":
-        return S3Store(parts.netloc, prefix=prefix, client_options=CLIENT, retry_config=RETRY)
+        return S3Store(parts.netloc, prefix=prefix, client_options=client, retry_config=RETRY)
     if parts.scheme == "gs":
-        return GCSStore(parts.netloc, prefix=prefix, client_options=CLIENT, retry_config=RETRY)
-    return AzureStore(parts.netloc, prefix=prefix, client_options=CLIENT, retry_config=RETRY)
+        return GCSStore(parts.netloc, prefix=prefix, client_options=client, retry_config=RETRY)
+    return AzureStore(parts.netloc, prefix=prefix, client_options=client, retry_config=RETRY)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,7 +15,17 @@ from uuid import UUID
 import pytest
 from obstore.store import S3Store
 
+import database as queue
+from database import Outcome
+from engine import Database
+from pipeline.finish import finish_requests
+from pipeline.ledger import Ledger
 from pipeline.storage import Bucket, Folders, Storage, StorageUnavailable
+from settings import Settings
+from tables import Status
+from tests.integration.conftest import Stores
+from tests.integration.test_queue import FIGURES, claim, statuses, urls
+from tests.origin import until
 from tests.proxy import Proxy
 from tests.s3 import S3, variables
 
@@ -129,7 +140,7 @@ def test_a_large_file_can_be_read_from_anywhere(storage: Storage, public_id: UUI
         file.seek(7_000_000)
         assert file.read(3_000_000) == large[7_000_000:10_000_000]
         file.seek(0)
-        assert file.read() == large
+        assert file.read(len(large)) == large
 
 
 def test_an_output_csv_is_there_when_it_is_complete(storage: Storage, public_id: UUID) -> None:
@@ -219,9 +230,39 @@ def test_while_the_bucket_is_away_every_use_says_so(
         with pytest.raises(StorageUnavailable, match="HTTP error"):
             use(bucket)
 
+
+def test_a_bucket_that_is_back_is_used_again(s3: S3, bucket_at: BucketAt, public_id: UUID) -> None:
+    with Proxy(s3.address) as proxy:
+        bucket = bucket_at(proxy.address)
+        proxy.down()
+        with pytest.raises(StorageUnavailable):
+            read(bucket)
+
         proxy.up()
-        time.sleep(1)
+        until(lambda: is_in_order(bucket))
+        bucket.save_images([(public_id, "1-1.jpg", b"picture")])
+        assert content(bucket, public_id, "1-1.jpg") == b"picture"
+
+
+def is_in_order(bucket: Bucket) -> bool:
+    try:
         bucket.check()
+    except StorageUnavailable:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("use", [save_images, read])
+def test_a_bucket_that_never_answers_is_given_up_in_time(
+    bucket_at: BucketAt, use: Callable[[Bucket], None]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        bucket_at(silent.getsockname())
+        started = time.monotonic()
+        with pytest.raises(StorageUnavailable, match="HTTP error"):
+            use(Bucket(URL, request_seconds=0.2))
+
+        assert time.monotonic() - started < 5
 
 
 def test_right_after_a_failure_nobody_waits_for_another(s3: S3, bucket_at: BucketAt) -> None:
@@ -255,9 +296,13 @@ def test_credentials_that_are_refused_are_named(
         use(bucket)
 
 
-class Slow(BaseHTTPRequestHandler):
-    """A bucket far away."""
+class Far(ThreadingHTTPServer):
+    """A bucket far away, which answers all the same."""
 
+    request_queue_size = 32
+
+
+class Slow(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         time.sleep(0.5)
@@ -267,7 +312,7 @@ class Slow(BaseHTTPRequestHandler):
 
 
 def test_a_batch_of_images_takes_hardly_longer_than_one(bucket_at: BucketAt) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+    with Far(("127.0.0.1", 0), Slow) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         bucket = bucket_at(server.server_address)
         started = time.monotonic()
@@ -275,3 +320,42 @@ def test_a_batch_of_images_takes_hardly_longer_than_one(bucket_at: BucketAt) -> 
 
         assert time.monotonic() - started < 4 * 0.5
         server.shutdown()
+
+
+# --- a worker on a bucket that is away ---------------------------------------------------------
+
+
+def test_images_that_cannot_be_saved_are_given_back(
+    s3: S3, bucket_at: BucketAt, database: Database, store: Stores
+) -> None:
+    store(*urls(2))
+    with Proxy(s3.address) as proxy:
+        bucket = bucket_at(proxy.address)
+        proxy.down()
+        with Ledger(
+            database, bucket, worker="ann", lease_seconds=2, when_ended=lambda: None
+        ) as ledger:
+            images = claim(database)
+            ledger.hold(images)
+            for image in images:
+                name = f"1-{image.position}.jpg"
+                ledger.post(Outcome.completed(image, output_name=name, **FIGURES), b"picture")
+
+    assert statuses(database) == [Status.PENDING, Status.PENDING]
+
+
+def test_a_request_is_finished_when_the_bucket_is_back(
+    s3: S3, bucket_at: BucketAt, database: Database, store: Stores
+) -> None:
+    public_id = store(*urls(1))
+    queue.record(database, "ann", [Outcome.failed(claim(database)[0], "http_404", "Gone.")])
+    settings = Settings(lease_seconds=1)
+    with Proxy(s3.address) as proxy:
+        bucket = bucket_at(proxy.address)
+        proxy.down()
+        assert finish_requests(database, bucket, settings, "ann") == 0
+
+        proxy.up()
+        until(lambda: finish_requests(database, bucket, settings, "ann") == 1)
+
+        assert b"1: Gone." in content(bucket, public_id, "output.csv")
