@@ -50,14 +50,14 @@ class Folders:
         yield path
 
     def save_images(self, images: Iterable[tuple[UUID, str, bytes]]) -> None:
-        folders = set()
+        folders: dict[UUID, Path] = {}
         for public_id, name, content in images:
-            folder = self.folder(public_id)
-            folder.mkdir(parents=True, exist_ok=True)
-            with _written_whole(folder / name) as file:
+            if public_id not in folders:
+                folders[public_id] = self.folder(public_id)
+                folders[public_id].mkdir(parents=True, exist_ok=True)
+            with _written_whole(folders[public_id] / name) as file:
                 file.write(content)
-            folders.add(folder)
-        for folder in folders:
+        for folder in folders.values():
             _sync_folder(folder)
 
     @contextmanager
@@ -97,8 +97,9 @@ def _written_whole(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    finally:
+    except BaseException:
         part.unlink(missing_ok=True)
+        raise
 
 
 def _sync_folder(folder: Path) -> None:
