@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import threading
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import IO, Any
@@ -69,6 +68,7 @@ class Service:
     settings: Settings
     database: Database
     storage: Storage
+    recent: answers.Recent
 
 
 def create_app(chosen: Settings | None = None) -> Flask:
@@ -79,7 +79,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     db = Database(chosen.database_url, outlasts_power_cuts=True)
     db.prepare()
-    app.extensions["service"] = Service(chosen, db, open_storage(chosen))
+    app.extensions["service"] = Service(chosen, db, open_storage(chosen), answers.Recent())
     problems.register(app)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(Unavailable, _database_away)
@@ -196,14 +196,15 @@ def _ring_and_release(times: int) -> None:
 @routes.get("/status/<request_id>")
 def status(request_id: str) -> Response:
     my = service()
-    limit, after = _limit(), _after()
-    found, page = _find(request_id, after, limit)
-    base = my.settings.public_base_url
-    next_url = None
-    if len(page) == limit:
-        behind = {"limit": limit, "after": f"{page[-1].row}-{page[-1].position}"}
-        next_url = f"{base}/status/{found.public_id}?{urlencode(behind)}"
-    answer = jsonify(answers.status(base, found, page, _webhook(found), next_url))
+    asked = (_uuid(request_id), _after(), _limit())
+    found = reads.find_request(my.database, asked[0])
+    if found is None:
+        raise Problem(404, "request_not_found", f"There is no request {asked[0]}.")
+    body = my.recent.find(asked, found)
+    if body is None:
+        body = _status(found, *asked[1:])
+        my.recent.keep(asked, found, body)
+    answer = Response(body, mimetype="application/json")
     if found.status is not Status.COMPLETED:
         answer.headers["Retry-After"] = POLL_SECONDS
     answer.headers["Cache-Control"] = "no-cache"
@@ -212,14 +213,15 @@ def status(request_id: str) -> Response:
     return answer
 
 
-def _find(
-    request_id: str, after: tuple[int, int], limit: int
-) -> tuple[reads.Found, Sequence[reads.Found]]:
-    public_id = _uuid(request_id)
-    found = reads.find_page(service().database, public_id, after=after, limit=limit)
-    if found is None:
-        raise Problem(404, "request_not_found", f"There is no request {public_id}.")
-    return found
+def _status(found: reads.Found, after: tuple[int, int], limit: int) -> bytes:
+    my = service()
+    base = my.settings.public_base_url
+    page = reads.find_images(my.database, found.id, after=after, limit=limit)
+    next_url = None
+    if len(page) == limit:
+        behind = {"limit": limit, "after": f"{page[-1].row}-{page[-1].position}"}
+        next_url = f"{base}/status/{found.public_id}?{urlencode(behind)}"
+    return jsonify(answers.status(base, found, page, _webhook(found), next_url)).get_data()
 
 
 def _uuid(text: str) -> uuid.UUID:

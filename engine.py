@@ -25,6 +25,8 @@ RETRY_SECONDS = 3  # after which a transaction that is refused again and again i
 AWAY_SECONDS = 1  # in which a database that did not answer is not asked again
 FIRST_WAIT_SECONDS = 0.05  # doubled with each try, with jitter so that rivals do not meet again
 
+POOL = 16  # connections kept: no process has more threads, and one too many is made anew each time
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 Step = Callable[Concatenate[Connection, Parameters], Result]
@@ -168,7 +170,7 @@ def _sqlite(url: URL, synchronous: str) -> Engine:
     """With NORMAL a power cut takes the last commits back: a worker's are made again, an upload's
     are not."""
     timeout = {"timeout": BUSY_SECONDS}
-    engine = sa.create_engine(url, connect_args=timeout, hide_parameters=True)
+    engine = sa.create_engine(url, connect_args=timeout, pool_size=POOL, hide_parameters=True)
     sa.event.listen(engine, "connect", partial(_set_up_sqlite, synchronous))
     sa.event.listen(engine, "begin", _begin_on_sqlite)
     return engine
@@ -182,14 +184,16 @@ def _set_up_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
 
 
 def _begin_on_sqlite(connection: Connection) -> None:
-    is_writer = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+    """A transaction that reads is one statement, which needs no BEGIN to see one state."""
+    if connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _sql_server(url: URL) -> Engine:
+    kept = {"pool_size": POOL, "pool_pre_ping": True, "pool_recycle": 1800}
     with_driver = _with_pyodbc if url.get_driver_name() == "pyodbc" else _with_mssql_python
     try:
-        engine = with_driver(url, pool_pre_ping=True, pool_recycle=1800, hide_parameters=True)
+        engine = with_driver(url, hide_parameters=True, **kept)
     except ImportError as error:
         raise WrongDatabase(f"DATABASE_URL cannot be used: {error}; see README.") from None
     sa.event.listen(engine, "connect", _limit_statements)

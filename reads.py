@@ -53,24 +53,10 @@ def get_request(tx: Connection, request_id: int) -> Found:
 
 
 @reads
-def find_page(
-    tx: Connection, public_id: uuid.UUID, *, after: tuple[int, int], limit: int
-) -> tuple[Found, Sequence[Found]] | None:
-    """A request and a page of its images with their products, in the order of the CSV, behind a
-    (row, position)."""
-    request = tx.execute(REQUEST, {"public_id": public_id}).first()
-    return None if request is None else (request, _images(tx, request.id, after, limit))
-
-
-@reads
 def find_images(
     tx: Connection, request_id: int, *, after: tuple[int, int], limit: int
 ) -> Sequence[Found]:
-    """Only the page of images."""
-    return _images(tx, request_id, after, limit)
-
-
-def _images(tx: Connection, request_id: int, after: tuple[int, int], limit: int) -> Sequence[Found]:
+    """A page of images with their products, in the order of the CSV, behind a (row, position)."""
     row_number, position = after
     place = {"request_id": request_id, "row_number": row_number, "position": position}
     return tx.execute(IMAGES, {**place, "limit": limit}).all()

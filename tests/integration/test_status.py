@@ -1,0 +1,71 @@
+"""What polls see, and what they cost the database."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+
+import database as queue
+import settings
+from app import create_app
+from database import Outcome
+from engine import Database
+from tests.integration.conftest import Stores
+
+pytestmark = pytest.mark.integration
+FIGURES = {"input_bytes": 100, "output_bytes": 40, "output_name": "1-1.jpg"}
+
+
+@pytest.fixture
+def api(database: Database) -> Iterator[FlaskClient]:
+    url = database.engine.url.render_as_string(hide_password=False)
+    app = create_app(dataclasses.replace(settings.load(), database_url=url))
+    yield app.test_client()
+    app.extensions["service"].database.engine.dispose()
+
+
+def poll(api: FlaskClient, public_id: uuid.UUID) -> dict[str, Any]:
+    answer: dict[str, Any] = api.get(f"/status/{public_id}").get_json()
+    return answer
+
+
+def test_a_poll_shows_an_image_at_once_when_it_is_recorded(
+    api: FlaskClient, database: Database, store: Stores
+) -> None:
+    public_id = store("http://a.example/1.jpg", "http://a.example/2.jpg")
+    assert poll(api, public_id)["progress"]["completed"] == 0
+    (image,) = queue.claim_images(database, "ann", limit=1, lease_seconds=60) or []
+
+    queue.record(database, "ann", [Outcome.completed(image, **FIGURES)])
+
+    answer = poll(api, public_id)
+    assert answer["progress"]["completed"] == 1
+    assert [each["status"] for each in answer["images"]] == ["Completed", "Pending"]
+
+
+def test_polls_without_a_pause_read_the_images_once(api: FlaskClient, store: Stores) -> None:
+    public_id = store(*[f"http://a.example/{n}.jpg" for n in range(100)])
+    statements: list[str] = []
+    engine = api.application.extensions["service"].database.engine
+    sa.event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+
+    answers = [poll(api, public_id) for _ in range(5)]
+
+    assert all(answer == answers[0] for answer in answers)
+    assert sum("FROM images" in statement for statement in statements) == 1
+
+
+def test_another_page_is_another_answer(api: FlaskClient, store: Stores) -> None:
+    public_id = store("http://a.example/1.jpg", "http://a.example/2.jpg")
+
+    first = api.get(f"/status/{public_id}?limit=1").get_json()
+    second = api.get(f"/status/{public_id}?limit=1&after=1-1").get_json()
+
+    assert first["images"][0]["input_url"] == "http://a.example/1.jpg"
+    assert second["images"][0]["input_url"] == "http://a.example/2.jpg"
