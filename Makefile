@@ -39,7 +39,7 @@ check: $(VENV)/installed-dev needs
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: $(VENV)/installed
+bench: $(VENV)/installed-dev
 	@$(BIN)/python -u -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PHOTOS),--photos $(PHOTOS))
 
 # The stamps are younger than the lists of packages: only a list that changed is installed again.

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import fairness, growth, scale, slow_host, status, throughput, upload
+from benchmarks import bucket, fairness, growth, scale, slow_host, status, throughput, upload
 from benchmarks.pictures import Album
 from benchmarks.report import QUICK_WORDS, ROOT, Book, table
 from benchmarks.setup import Setup
@@ -24,11 +24,14 @@ BENCHMARKS = {
     "fairness": fairness.run,
     "slow_host": slow_host.run,
     "scale": scale.run,
+    "bucket": bucket.run,
 }
 
 
 def main() -> None:
     chosen = _arguments()
+    if not Path("/proc/self/stat").exists():
+        raise SystemExit("The benchmarks read /proc, and so they need Linux.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     setup = Setup(Album(chosen.photos), chosen.quick)
     quick = ROOT / "benchmarks" / ".quick" / "figures"
@@ -39,10 +42,10 @@ def main() -> None:
         started = time.monotonic()
         print(f"\n{name} …", flush=True)
         result = BENCHMARKS[name](setup)
-        print(f"\n{table(result.figures)}\n")
-        print(*result.details, f"({name} took {time.monotonic() - started:.0f} s)", sep="\n")
+        took = f"({name} took {time.monotonic() - started:.0f} s)"
+        print(table(result.figures), *result.details, took, sep="\n", flush=True)
         book.add(name, result)
-    print(f"\nWritten: {book.page}")
+    print(f"\n{book.summary()} Written: {book.page}")
 
 
 def _arguments() -> argparse.Namespace:

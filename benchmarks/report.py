@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -58,9 +59,11 @@ class Result:
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """In Markdown, aligned for a terminal."""
+    """In Markdown, aligned for a terminal; nothing where nothing was measured."""
     rows = [("what", "figure", "goal", "reached")]
     rows += [(each.what, each.shown, each.goal, each.reached) for each in figures]
+    if len(rows) == 1:
+        return ""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rows.insert(1, tuple("-" * width for width in widths))  # type: ignore[arg-type]
     return "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows)
@@ -71,16 +74,25 @@ def machine() -> dict[str, Any]:
     described = Path("/proc/cpuinfo").read_text(), Path("/proc/meminfo").read_text()
     model = re.search(r"model name\s*: (.*)", described[0])
     memory = re.search(r"MemTotal:\s+(\d+) kB", described[1])
-    commit = ["git", "describe", "--always", "--dirty"]
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": subprocess.run(commit, cwd=ROOT, capture_output=True, text=True).stdout.strip(),  # noqa: S603
+        "commit": _commit(),
         "cores": os.cpu_count(),
         "cpu": model[1] if model else platform.machine(),
         "memory_gib": round(int(memory[1]) / 1024**2) if memory else None,
         "python": platform.python_version(),
         "pillow": PIL.__version__,
     }
+
+
+def _commit() -> str:
+    git = shutil.which("git")
+    if not git or not (ROOT / ".git").exists():
+        return "an unknown commit"
+    told = subprocess.run(  # noqa: S603
+        [git, "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
+    )
+    return told.stdout.strip()
 
 
 class Book:
@@ -92,6 +104,7 @@ class Book:
     def __init__(self, folder: Path, *, is_quick: bool) -> None:
         self.page = folder.with_suffix(".md")
         self._folder, self._is_quick = folder, is_quick
+        self._machine = machine()  # before this run changes what git looks at
         self._file = folder / "results.json"
         self._parts: dict[str, Any] = {}
         if self._file.exists():
@@ -102,7 +115,7 @@ class Book:
         for chart, svg in result.charts.items():
             (self._folder / f"{chart}.svg").write_text(svg)
         self._parts[name] = {
-            "machine": machine(),
+            "machine": self._machine,
             "figures": [asdict(figure) for figure in result.figures],
             "details": result.details,
             "charts": list(result.charts),
@@ -110,8 +123,15 @@ class Book:
         self._file.write_text(json.dumps(self._parts, indent=1, ensure_ascii=False) + "\n")
         self.page.write_text(self._text())
 
+    def summary(self) -> str:
+        """How many of the goals are reached, by what is in the book."""
+        figures = (Figure(**each) for part in self._parts.values() for each in part["figures"])
+        answers = [figure.reached for figure in figures if figure.goal]
+        return f"Goals reached: {answers.count('yes')} of {len(answers)}."
+
     def _text(self) -> str:
-        head = ["# Figures", QUICK_WORDS if self._is_quick else "", INTRODUCTION]
+        warning = QUICK_WORDS if self._is_quick else ""
+        head = ["# Figures", warning, INTRODUCTION, self.summary()]
         parts = [self._part(name, part) for name, part in self._parts.items()]
         return "\n\n".join([*filter(None, head), *parts]) + "\n"
 

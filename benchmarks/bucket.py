@@ -1,0 +1,52 @@
+"""The same requests with the files in a bucket, on a real S3 server of this machine."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+
+from benchmarks.origin import Origin
+from benchmarks.report import Figure, Result
+from benchmarks.setup import Setup
+from benchmarks.stage import running
+from settings import Settings
+
+LEFT_OUT = "Left out: this version has no STORAGE_URL."
+
+
+def run(setup: Setup) -> Result:
+    if not hasattr(Settings, "storage_url"):
+        return Result(figures=[], details=[LEFT_OUT])
+    cases = {
+        "photos": setup.album.photos(setup.number(60)),
+        "thumbnails": setup.album.thumbnails(200),
+    }
+    numbers = {"photos": setup.number(100), "thumbnails": setup.number(1_000)}
+    rates = {kind: _rates(setup, kind, pictures, numbers[kind]) for kind, pictures in cases.items()}
+    return Result(
+        figures=[
+            Figure(
+                what=f"{numbers[kind]:,} {kind} on a bucket: images/s ÷ those on local folders",
+                value=median(bucket / local for local, bucket in rounds),
+                at_least=0.8,
+            )
+            for kind, rounds in rates.items()
+        ]
+    )
+
+
+def _rates(
+    setup: Setup, kind: str, pictures: list[bytes], number: int
+) -> list[tuple[float, float]]:
+    """Images a second, on local folders and on the bucket, in turns."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-s3-") as folder,
+        import_module("tests.s3").S3(Path(folder)) as s3,
+        Origin(kind, pictures) as origin,
+        running(origin) as local,
+        running(origin, **s3.variables) as bucket,
+    ):
+        urls = origin.urls(number)
+        return [(local.job(urls).rate, bucket.job(urls).rate) for _ in range(setup.repeats)]
