@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from importlib import import_module
 from pathlib import Path
 from statistics import median
 
@@ -11,14 +10,10 @@ from benchmarks.origin import Origin
 from benchmarks.report import Figure, Result
 from benchmarks.setup import Setup
 from benchmarks.stage import running
-from settings import Settings
-
-LEFT_OUT = "Left out: this version has no STORAGE_URL."
+from tests.s3 import S3
 
 
 def run(setup: Setup) -> Result:
-    if not hasattr(Settings, "storage_url"):
-        return Result(figures=[], details=[LEFT_OUT])
     cases = {
         "photos": setup.album.photos(setup.number(60)),
         "thumbnails": setup.album.thumbnails(200),
@@ -43,10 +38,10 @@ def _rates(
     """Images a second, on local folders and on the bucket, in turns."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-s3-") as folder,
-        import_module("tests.s3").S3(Path(folder)) as s3,
+        S3(Path(folder)) as s3,
         Origin(kind, pictures) as origin,
         running(origin) as local,
-        running(origin, **s3.variables) as bucket,
+        running(origin, settings=s3.variables) as bucket,
     ):
         urls = origin.urls(number)
         return [(local.job(urls).rate, bucket.job(urls).rate) for _ in range(setup.repeats)]

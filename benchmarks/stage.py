@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,11 +98,13 @@ def csv_of_urls(urls: Sequence[str]) -> str:
 
 
 @contextmanager
-def running(origin: Origin, *, processes: int = PROCESSES, **settings: str) -> Iterator[Stage]:
+def running(
+    origin: Origin, *, processes: int = PROCESSES, settings: Mapping[str, str] | None = None
+) -> Iterator[Stage]:
     """The system, after a first job in which every process has made its connections."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        Stage(Path(folder), origin, **settings) as stage,
+        Stage(Path(folder), origin, **(settings or {})) as stage,
     ):
         if processes != PROCESSES:
             stage.stop("worker")
