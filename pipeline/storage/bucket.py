@@ -6,7 +6,6 @@ guard of ``outbound.py``, which is for the URLs of users.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import logging
 import os
@@ -15,6 +14,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -53,6 +53,7 @@ RETRY: RetryConfig = {
 AWAY_SECONDS = 1  # in which a bucket that did not answer is not asked again
 WINDOW = MIB  # bytes of one request for a part of a file
 MOST_WORDS = 500  # characters of an error
+SIDE_BY_SIDE = 4  # images; at 50 ms each that is 80 a second, and each thread takes memory
 PARTS = 2  # of one large file that go up at a time, 5 MiB each
 
 # The library starts a thread for each core. Two are enough to wait for a network, and of many the
@@ -72,6 +73,7 @@ class Bucket:
         except (BaseError, ValueError) as error:
             raise WrongStorage(f"STORAGE_URL cannot be used: {_words(error)}") from None
         self._request_seconds = request_seconds
+        self._threads = ThreadPoolExecutor(SIDE_BY_SIDE, "bucket")
         self._ask_again_at = 0.0
         self._gate = threading.Lock()
 
@@ -99,22 +101,15 @@ class Bucket:
             yield path
 
     def save_images(self, images: Iterable[tuple[UUID, str, bytes]]) -> None:
-        """All at once: a bucket takes its time for each."""
+        """Side by side, as a bucket takes its time for each."""
         with self._asking(writing=True):
-            asyncio.run(self._put_all(images))
+            for _ in self._threads.map(self._put_image, images):
+                pass
 
-    async def _put_all(self, images: Iterable[tuple[UUID, str, bytes]]) -> None:
-        await asyncio.gather(
-            *(
-                self._store.put_async(
-                    _key(public_id, name),
-                    content,
-                    attributes=_attributes(content_type(name), IMMUTABLE),
-                    max_concurrency=PARTS,
-                )
-                for public_id, name, content in images
-            )
-        )
+    def _put_image(self, image: tuple[UUID, str, bytes]) -> None:
+        public_id, name, content = image
+        told = _attributes(content_type(name), IMMUTABLE)
+        self._store.put(_key(public_id, name), content, attributes=told, max_concurrency=PARTS)
 
     @contextmanager
     def output_csv(self, public_id: UUID) -> Iterator[BinaryIO]:

@@ -311,7 +311,7 @@ class Slow(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-def test_a_batch_of_images_takes_hardly_longer_than_one(bucket_at: BucketAt) -> None:
+def test_the_images_of_a_batch_go_up_side_by_side(bucket_at: BucketAt) -> None:
     with Far(("127.0.0.1", 0), Slow) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         bucket = bucket_at(server.server_address)

@@ -1,0 +1,28 @@
+"""docker-compose.yml lets `docker compose up --scale worker=4` work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+API, WORKER = COMPOSE["services"]["api"], COMPOSE["services"]["worker"]
+
+
+def test_nothing_of_a_worker_is_there_only_once() -> None:
+    assert WORKER.keys().isdisjoint({"container_name", "hostname", "ports", "network_mode"})
+
+
+def test_without_a_bucket_all_share_the_folders() -> None:
+    volumes = [f"{name}:/service/{name}" for name in ("uploads", "processed_images")]
+
+    assert API["volumes"] == WORKER["volumes"] == volumes
+    assert COMPOSE["volumes"].keys() >= {"uploads", "processed_images"}
+
+
+def test_a_bucket_and_its_credentials_come_from_the_env_file() -> None:
+    assert API["env_file"] == WORKER["env_file"] == ".env"
+    assert "STORAGE_URL" not in API["environment"] | WORKER["environment"]
