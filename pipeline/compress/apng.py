@@ -7,39 +7,39 @@ those of the PNG specification, third edition, sections 11.3.6 and 12.
 from __future__ import annotations
 
 import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from PIL import Image, ImageChops
 
 from pipeline.compress.picture import Picture
-from pipeline.compress.search import encoded
+from pipeline.compress.png_chunks import SIGNATURE, chunk, chunks
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Box = tuple[int, int, int, int]
 
 
-def joined(picture: Picture, compress_level: int) -> bytes:
-    """The picture's frames, each cut to what changes, as one APNG."""
+def joined(picture: Picture, encode: Callable[[Image.Image], bytes]) -> bytes:
+    """The picture's frames, each cut to what changes, as one APNG.
+
+    ``encode`` makes a PNG of one; all have to be of one mode, depth and palette.
+    """
     sequence = 0
     parts = [SIGNATURE]
     for number, (frame, box) in enumerate(_changes(picture.frames)):
-        dress = {} if number else picture.dress()
-        chunks = list(_chunks(encoded(frame, "PNG", compress_level=compress_level, **dress)))
+        found = list(chunks(encode(frame)))
         if number == 0:
             plays = struct.pack(">2I", len(picture.frames), picture.loop or 0)
-            head = [_chunk(name, data) for name, data in chunks if name not in (b"IDAT", b"IEND")]
-            parts += [head[0], _chunk(b"acTL", plays), *head[1:]]
-        parts.append(_chunk(b"fcTL", _control(sequence, box, picture.durations[number])))
+            head = [chunk(name, data) for name, data in found if name not in (b"IDAT", b"IEND")]
+            parts += [head[0], chunk(b"acTL", plays), *head[1:]]
+        parts.append(chunk(b"fcTL", _control(sequence, box, picture.durations[number])))
         sequence += 1
-        for name, data in chunks:
-            if name == b"IDAT" and number == 0:
-                parts.append(_chunk(b"IDAT", data))
-            elif name == b"IDAT":
-                parts.append(_chunk(b"fdAT", struct.pack(">I", sequence) + data))
+        for data in (data for name, data in found if name == b"IDAT"):
+            if number == 0:
+                parts.append(chunk(b"IDAT", data))
+            else:
+                parts.append(chunk(b"fdAT", struct.pack(">I", sequence) + data))
                 sequence += 1
-    return b"".join([*parts, _chunk(b"IEND", b"")])
+    return b"".join([*parts, chunk(b"IEND", b"")])
 
 
 def _changes(frames: tuple[Image.Image, ...]) -> Iterator[tuple[Image.Image, Box]]:
@@ -60,15 +60,3 @@ def _control(sequence: int, box: Box, milliseconds: float) -> bytes:
     seconds = (min(delay.numerator, 65_535), delay.denominator)
     left, top, right, bottom = box
     return struct.pack(">5I2H2B", sequence, right - left, bottom - top, left, top, *seconds, 0, 0)
-
-
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = len(SIGNATURE)
-    while at < len(content):
-        size = int.from_bytes(content[at : at + 4])
-        yield content[at + 4 : at + 8], content[at + 8 : at + 8 + size]
-        at += 12 + size
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -10,9 +10,9 @@ import struct
 
 from PIL import Image
 
-from pipeline.compress import colour, png
+from pipeline.compress import colour, png_rows
 from pipeline.compress.picture import Picture
-from pipeline.compress.search import Attempt, Knob, encoded, finest_that_fits
+from pipeline.compress.search import Attempt, Knob, finest_that_fits
 from pipeline.compress.source import Source
 
 COARSEST_HALF_STEPS, SLOPE = 32, -0.04
@@ -32,9 +32,15 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
     return found.attempt("quality")
 
 
+def _packed(frame: Image.Image) -> bytes:
+    flat, photo = png_rows.effort(frame, flat=True), png_rows.effort(frame, flat=False)
+    made = (png_rows.packed(frame, how, reduce=False, to_grey=False) for how in (flat, photo))
+    return min(made, key=len)
+
+
 def _container(frames: tuple[Image.Image, ...]) -> bytes:
     """ICONDIR, one ICONDIRENTRY a frame (0 stands for 256 pixels), then the pictures."""
-    pictures = [png.optimised(encoded(frame, "PNG"), level=2, as_it_is=True) for frame in frames]
+    pictures = [_packed(frame) for frame in frames]
     at = 6 + 16 * len(frames)
     entries = b""
     for frame, content in zip(frames, pictures, strict=True):

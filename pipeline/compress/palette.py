@@ -24,7 +24,12 @@ def is_graphic(image: Image.Image) -> bool:
     """Whether a good palette can be had: few colours, and no alpha, for which Pillow only has a
     coarse method.
     """
-    return image.mode == "RGB" and image.getcolors(MANY_COLOURS) is not None
+    return image.mode == "RGB" and counted(image) is not None
+
+
+def counted(image: Image.Image) -> Counted | None:
+    """The colours of a graphic, how often each; None for a photo."""
+    return image.getcolors(min(MANY_COLOURS, max(image.width * image.height // 4, 256)))
 
 
 def reduced(frames: Frames, x: float) -> Frames:
@@ -41,20 +46,20 @@ def reduced(frames: Frames, x: float) -> Frames:
 
 
 def _opaque_with_palette(image: Image.Image, colours: int) -> Image.Image:
-    counted = image.getcolors(MANY_COLOURS)
-    if counted is None:
+    found = counted(image)
+    if found is None:
         palette = image.quantize(colours, method=Image.Quantize.FASTOCTREE)
         return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-    palette = _palette_of(counted, colours)
+    palette = _palette_of(found, colours)
     return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
-def _palette_of(counted: Counted, colours: int) -> Image.Image:
+def _palette_of(found: Counted, colours: int) -> Image.Image:
     """Grounds as they are, or white would turn pink; the other colours by median cut."""
-    ground = COMMON * sum(count for count, _ in counted)
-    counted = sorted(counted, reverse=True)
-    exact = [colour for count, colour in counted if count >= ground][: colours // 4]
-    others = counted[len(exact) :]
+    ground = COMMON * sum(count for count, _ in found)
+    found = sorted(found, reverse=True)
+    exact = [colour for count, colour in found if count >= ground][: colours // 4]
+    others = found[len(exact) :]
     entries = [value for colour in exact for value in colour]
     if others:
         mixed = _swatches(others).quantize(
@@ -66,11 +71,11 @@ def _palette_of(counted: Counted, colours: int) -> Image.Image:
     return palette
 
 
-def _swatches(counted: Counted) -> Image.Image:
+def _swatches(found: Counted) -> Image.Image:
     """Each colour as many times as the root of its count: quick to sort, and a small coloured
     detail keeps its colour against a large ground.
     """
-    pixels = b"".join(bytes(colour) * round(math.sqrt(count)) for count, colour in counted)
+    pixels = b"".join(bytes(colour) * round(math.sqrt(count)) for count, colour in found)
     return Image.frombytes("RGB", (len(pixels) // 3, 1), pixels)
 
 

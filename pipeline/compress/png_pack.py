@@ -1,0 +1,74 @@
+"""Frames → a PNG or APNG without any further chunk: quickly to learn its size, or well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from pipeline.compress import apng, png_rows, sample
+from pipeline.compress.picture import Picture
+from pipeline.compress.png_rows import QUICK_FLAT, QUICK_PHOTO, Effort
+
+Frames = tuple[Image.Image, ...]
+
+# What packing well leaves of a quick encode: of flat colours, of photos in colour and in grey.
+SHARE_OF_FLAT = 0.95
+SHARE_OF_PHOTO = {"L": 0.77, "RGB": 0.84, "RGBA": 0.84, "I;16": 0.84}
+# Filters have to save this much, for levels and palettes make any picture flatter.
+WORTH_FILTERING = 0.9
+BLOCK = 16  # pixels: the height of the strips in a sample
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What quick encodes tell of a picture.
+
+    ``flat``: rows pack better as they are than filtered, as in a drawing. ``size``: about the
+    bytes of packing it well. Of a large still, only a ``part`` need be encoded; each byte that
+    quick encodes of it take stands for ``share`` bytes.
+    """
+
+    flat: bool
+    size: float
+    part: Frames
+    share: float
+
+
+def outlook(picture: Picture) -> Outlook:
+    part, portion = _part(picture)
+    flat, photo = (len(quick(picture, part, flat=each)) for each in (True, False))
+    share = SHARE_OF_PHOTO[part[0].mode]
+    if photo * share < flat * SHARE_OF_FLAT * WORTH_FILTERING:
+        return Outlook(False, photo * share / portion, part, share / portion)
+    # Flat colours repeat over the whole picture, so the share is less than that of the pixels.
+    whole = flat if portion == 1 else len(quick(picture, picture.frames, flat=True))
+    return Outlook(True, whole * SHARE_OF_FLAT, part, whole / flat * SHARE_OF_FLAT)
+
+
+def _part(picture: Picture) -> tuple[Frames, float]:
+    """What to encode quickly, and the share of the whole it holds."""
+    image = picture.image
+    if picture.animated or not sample.is_large(image) or image.mode not in ("L", "RGB", "RGBA"):
+        return picture.frames, 1.0
+    strips, portion = sample.strips(image, BLOCK)
+    return (strips,), portion
+
+
+def quick(picture: Picture, frames: Frames, *, flat: bool) -> bytes:
+    return _encoded(picture, frames, QUICK_FLAT if flat else QUICK_PHOTO)
+
+
+def packed(picture: Picture, frames: Frames, *, flat: bool) -> bytes:
+    return _encoded(picture, frames, png_rows.effort(frames[0], flat=flat))
+
+
+def _encoded(picture: Picture, frames: Frames, how: Effort) -> bytes:
+    if len(frames) > 1:
+        depth = max(png_rows.depth_of(frame) for frame in frames)
+        return apng.joined(
+            replace(picture, frames=frames),
+            lambda frame: png_rows.packed(frame, how, depth=depth, reduce=False, to_grey=False),
+        )
+    to_grey = not picture.profile  # A profile for colours is not one for greys.
+    return png_rows.packed(frames[0], how, reduce=True, to_grey=to_grey)
