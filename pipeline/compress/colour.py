@@ -30,9 +30,9 @@ def presentable(image: Image.Image) -> Image.Image:
 
 
 def bare(image: Image.Image) -> Image.Image:
-    copy = image.copy()
-    copy.info = {}
-    return copy
+    """The same image object, without its metadata."""
+    image.info = {}
+    return image
 
 
 def without_needless_alpha(image: Image.Image) -> Image.Image:

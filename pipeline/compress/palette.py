@@ -16,15 +16,24 @@ MANY_COLOURS = 1 << 14
 # A colour of this share of the pixels is a ground, on which the eye sees the slightest tint.
 COMMON = 0.02
 # The knob counts halvings from 256 colours down to 8: with 6, a yellow arrow on a screenshot was
-# grey, and the eye is better served by fewer pixels.
-COARSEST = 5.0
+# grey, and the eye is better served by fewer pixels. Greys have no colour to lose: down to 2 of
+# them, line art may look better than with fewer pixels.
+FLOOR = 5.0
+COARSEST, COARSEST_OF_GREYS = FLOOR, 7.0
 
 
 def is_graphic(image: Image.Image) -> bool:
     """Whether a good palette can be had: few colours, and no alpha, for which Pillow only has a
     coarse method.
     """
-    return image.mode == "RGB" and counted(image) is not None
+    return image.mode in ("L", "RGB") and counted(image.convert("RGB")) is not None
+
+
+def coarsest(image: Image.Image) -> float:
+    """The knob's last value for this picture."""
+    found = counted(image) if image.mode == "RGB" else None
+    greys = image.mode == "L" or (found and all(len({*rgb}) == 1 for _, rgb in found))
+    return COARSEST_OF_GREYS if greys else COARSEST
 
 
 def counted(image: Image.Image) -> Counted | None:

@@ -34,6 +34,8 @@ SLOPE_OF_STEP, SLOPE_OF_COLOURS = -0.04, -0.2
 
 def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
     extra = png_chunks.dress(**picture.dress())
+    if source.format == "png":
+        extra += png_chunks.colour_space(source.original, with_profile=bool(picture.profile))
     attempt = _shrink(picture, budget - len(extra))
     content = attempt.content and png_chunks.with_chunks(attempt.content, extra)
     return replace(attempt, content=content, size=attempt.size + len(extra))
@@ -43,9 +45,9 @@ def _shrink(picture: Picture, budget: int) -> Attempt:
     frames = colour.same_mode(colour.presentable(frame) for frame in picture.frames)
     plain = replace(picture, frames=tuple(colour.without_hidden(frame) for frame in frames))
     told = outlook(plain)
-    exact = replace(picture, frames=tuple(_without_loss(frame) for frame in picture.frames))
-    if picture.animated or exact.image.mode == "I;16" or told.size <= HOPE * budget:
-        content = packed(exact, exact.frames, flat=told.flat)
+    if picture.animated or picture.image.mode == "I;16" or told.size <= HOPE * budget:
+        exact = tuple(_without_loss(frame) for frame in picture.frames)
+        content = packed(picture, exact, flat=told.flat)
         if len(content) <= budget:
             return Attempt(content=content, size=len(content), method="lossless")
     return _best(_ways(plain, told), budget)
@@ -60,12 +62,13 @@ def _without_loss(frame: Image.Image) -> Image.Image:
 
 
 def _ways(picture: Picture, told: Outlook) -> Iterator[Way]:
-    graphic = palette.is_graphic(picture.image)
+    grey = picture.image.mode == "L"
+    graphic = palette.is_graphic(picture.image) and (told.flat or not grey)
     if graphic:
         yield _by_palette(picture, told)
     if not graphic or picture.image.getcolors(256) is None:  # Else a palette does it as well.
         yield _by_levels(picture, told)
-    if not graphic and picture.image.mode != "L":  # A palette of greys is the same as levels.
+    if not graphic and not grey:  # Of many greys a palette is the same as levels.
         yield _by_palette(picture, told)
 
 
@@ -99,7 +102,16 @@ def _with_levels(frames: Frames, x: float) -> Frames:
 def _by_palette(picture: Picture, told: Outlook) -> Way:
     """In doubt where as many colours as a palette holds fit: levels may use the rest."""
     counted = None if picture.animated else picture.image.getcolors(256)
-    finest = min(math.log2(256 / len(counted)), palette.COARSEST) if counted else 0.0
-    knob = Knob(start=finest, finest=finest, coarsest=palette.COARSEST, slope=SLOPE_OF_COLOURS)
+    coarsest = palette.coarsest(picture.image)
+    finest = min(math.log2(256 / len(counted)), coarsest) if counted else 0.0
+    knob = Knob(start=finest, finest=finest, coarsest=coarsest, slope=SLOPE_OF_COLOURS)
     told = told if told.flat else replace(told, flat=True, part=picture.frames, share=SHARE_OF_FLAT)
-    return Way(picture, palette.reduced, "palette", knob, told, no_doubt=lambda x: x > 0)
+    return Way(
+        picture,
+        palette.reduced,
+        "palette",
+        knob,
+        told,
+        no_doubt=lambda x: x > 0,
+        floor=palette.FLOOR,
+    )

@@ -36,7 +36,7 @@ QUICK_PHOTO, LARGE_PHOTO, PHOTO = (
     Effort("Entropy", 7, 0.08),
     Effort("Entropy", 10, 0.25),
 )
-SMALL, LARGE = 250_000, 2_000_000  # pixels
+SMALL, LARGE = 250_000, 4_000_000  # pixels
 # For so long the other threads may wait; a process takes 20 ms to start.
 LONGEST_HELD = 0.4
 

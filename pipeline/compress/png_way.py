@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -25,7 +26,8 @@ class Way:
     """The finest value of a knob that fits, and the error that it makes.
 
     ``reduce`` gives the frames at a value of the knob; the search is on the ``outlook``'s part.
-    ``no_doubt`` tells of a value whether another way need not be looked at.
+    ``no_doubt`` tells of a value whether another way need not be looked at; beyond the ``floor``
+    fewer pixels may be better.
     """
 
     def __init__(
@@ -36,9 +38,11 @@ class Way:
         knob: Knob,
         outlook: Outlook,
         no_doubt: Callable[[float], bool],
+        floor: float = math.inf,
     ) -> None:
         self.picture, self.reduce, self.method, self.knob = picture, reduce, method, knob
         self.outlook, self.share, self.no_doubt = outlook, outlook.share, no_doubt
+        self.floor = floor
         self._encoded = functools.cache(self._quick)
 
     def search(self, budget: int) -> Way:
@@ -74,9 +78,15 @@ class Way:
             self.share = len(content) / self.found.best.size
             self.knob = replace(self.knob, start=self.found.best.x)
             self.search(budget)
-        fitting = [content for content in made.values() if len(content) <= budget]
-        best = max(fitting, key=len) if fitting else min(made.values(), key=len)
-        return Attempt(content=best, size=len(best), method=self.method, encodes=len(made))
+        fitting = [x for x, content in made.items() if len(content) <= budget]
+        best = min(fitting) if fitting else min(made, key=lambda x: len(made[x]))
+        return Attempt(
+            content=made[best],
+            size=len(made[best]),
+            method=self.method,
+            encodes=len(made),
+            acceptable=best <= self.floor,
+        )
 
     def _is_hopeless(self, budget: int) -> bool:
         """Far too large at the coarsest, and large enough to be made smaller for certain."""
