@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 Frames = tuple[Image.Image, ...]
 Counted = list[tuple[int, Any]]  # (pixels, colour), as `getcolors` gives them
@@ -15,11 +15,13 @@ Counted = list[tuple[int, Any]]  # (pixels, colour), as `getcolors` gives them
 MANY_COLOURS = 1 << 14
 # A colour of this share of the pixels is a ground, on which the eye sees the slightest tint.
 COMMON = 0.02
-# The knob counts halvings from 256 colours down to 8: with 6, a yellow arrow on a screenshot was
-# grey, and the eye is better served by fewer pixels. Greys have no colour to lose: down to 2 of
-# them, line art may look better than with fewer pixels.
+# The knob counts halvings from 256 colours. Below 8 colours fewer pixels may look better, and
+# with 4, a yellow arrow on a screenshot was grey: so few only where no colour is lost.
 FLOOR = 5.0
-COARSEST, COARSEST_OF_GREYS = FLOOR, 7.0
+FEWER_COLOURS = (6, 5, 4, 3, 2)
+# A colour of this share of the pixels is seen, and this far off in a channel it is another one;
+# what smooths the edge of a line moves less.
+SEEN, ANOTHER = 0.0005, 110
 
 
 def is_graphic(image: Image.Image) -> bool:
@@ -29,11 +31,24 @@ def is_graphic(image: Image.Image) -> bool:
     return image.mode in ("L", "RGB") and counted(image.convert("RGB")) is not None
 
 
-def coarsest(image: Image.Image) -> float:
-    """The knob's last value for this picture."""
-    found = counted(image) if image.mode == "RGB" else None
-    greys = image.mode == "L" or (found and all(len({*rgb}) == 1 for _, rgb in found))
-    return COARSEST_OF_GREYS if greys else COARSEST
+def below_floor(image: Image.Image) -> float:
+    """The knob's last value of all: down to 2 colours, while each is still the colour it was."""
+    few = FLOOR
+    found = counted(image.convert("RGB")) or []
+    for colours in FEWER_COLOURS if found else ():
+        if not _keep_each(found, colours):
+            break
+        few = 8 - math.log2(colours)
+    return few
+
+
+def _keep_each(found: Counted, colours: int) -> bool:
+    seen = SEEN * sum(count for count, _ in found)
+    pixels = b"".join(bytes(colour) for count, colour in found if count >= seen)
+    before = Image.frombytes("RGB", (len(pixels) // 3, 1), pixels)
+    after = before.quantize(palette=_palette_of(found, colours), dither=Image.Dither.NONE)
+    moved = ImageChops.difference(before, after.convert("RGB"))
+    return max(moved.tobytes()) < ANOTHER
 
 
 def counted(image: Image.Image) -> Counted | None:

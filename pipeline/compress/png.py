@@ -102,16 +102,10 @@ def _with_levels(frames: Frames, x: float) -> Frames:
 def _by_palette(picture: Picture, told: Outlook) -> Way:
     """In doubt where as many colours as a palette holds fit: levels may use the rest."""
     counted = None if picture.animated else picture.image.getcolors(256)
-    coarsest = palette.coarsest(picture.image)
-    finest = min(math.log2(256 / len(counted)), coarsest) if counted else 0.0
-    knob = Knob(start=finest, finest=finest, coarsest=coarsest, slope=SLOPE_OF_COLOURS)
+    finest = math.log2(256 / len(counted)) if counted else 0.0
+    floor = max(palette.FLOOR, finest)
+    knob = Knob(start=finest, finest=finest, coarsest=floor, slope=SLOPE_OF_COLOURS)
     told = told if told.flat else replace(told, flat=True, part=picture.frames, share=SHARE_OF_FLAT)
-    return Way(
-        picture,
-        palette.reduced,
-        "palette",
-        knob,
-        told,
-        no_doubt=lambda x: x > 0,
-        floor=palette.FLOOR,
-    )
+    way = Way(picture, palette.reduced, "palette", knob, told, no_doubt=lambda x: x > 0)
+    way.below_floor = lambda: max(palette.below_floor(picture.image), floor)
+    return way

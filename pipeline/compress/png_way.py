@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -26,8 +25,8 @@ class Way:
     """The finest value of a knob that fits, and the error that it makes.
 
     ``reduce`` gives the frames at a value of the knob; the search is on the ``outlook``'s part.
-    ``no_doubt`` tells of a value whether another way need not be looked at; beyond the ``floor``
-    fewer pixels may be better.
+    ``no_doubt`` tells of a value whether another way need not be looked at. ``below_floor`` may
+    lead the knob beyond its coarsest value, where fewer pixels may be better.
     """
 
     def __init__(
@@ -38,15 +37,18 @@ class Way:
         knob: Knob,
         outlook: Outlook,
         no_doubt: Callable[[float], bool],
-        floor: float = math.inf,
     ) -> None:
         self.picture, self.reduce, self.method, self.knob = picture, reduce, method, knob
         self.outlook, self.share, self.no_doubt = outlook, outlook.share, no_doubt
-        self.floor = floor
+        self.floor = knob.coarsest
+        self.below_floor: Callable[[], float] = lambda: self.floor
         self._encoded = functools.cache(self._quick)
 
     def search(self, budget: int) -> Way:
         self.found = finest_that_fits(self._encoded, int(budget / self.share), self.knob)
+        if not self.may_fit(budget) and (coarsest := self.below_floor()) > self.knob.coarsest:
+            self.knob = replace(self.knob, start=coarsest, coarsest=coarsest)
+            self.found = finest_that_fits(self._encoded, int(budget / self.share), self.knob)
         return self
 
     def may_fit(self, budget: int, margin: float = 1) -> bool:

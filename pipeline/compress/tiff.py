@@ -36,7 +36,7 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
         return Attempt(content=exact, size=len(exact), method="lossless")
     modes = {frame.mode for frame in picture.frames}
     if all(palette.is_graphic(colour.presentable(frame)) for frame in picture.frames):
-        knob = Knob(start=1, finest=0, coarsest=palette.COARSEST, slope=-0.2)
+        knob = Knob(start=1, finest=0, coarsest=palette.FLOOR, slope=-0.2)
         return _by_values(picture, budget, knob, _with_palette)
     if modes <= set(JPEG_MODES):
         return _by_jpeg(picture, budget)
