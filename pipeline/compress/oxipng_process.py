@@ -1,56 +1,45 @@
-"""Rows of pixels → a PNG, by oxipng; as a program, in a process of its own.
+"""A PNG → a smaller PNG of the same picture, by oxipng; as a program, in a process of its own.
 
-    python oxipng_process.py < a line of JSON with the parameters, then the rows > out.png
+    python oxipng_process.py FILTER LEVEL REDUCE TO_GREY < in.png > out.png
 
-oxipng holds the interpreter's lock for as long as it works: up to half a second a megapixel. For
+oxipng holds the interpreter's lock for as long as it works, up to half a second a megapixel. For
 so long no lease would be renewed and no download would go on, and the work would be taken for
 that of a worker that stopped.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 
 import oxipng
 
-COLOUR_TYPES = {"L": "grayscale", "RGB": "rgb", "RGBA": "rgba"}
 
+def optimised(content: bytes, filter: str, level: int, *, reduce: bool, to_grey: bool) -> bytes:
+    """One ``filter`` of oxipng for all rows, then deflate at ``level``, 1 to 12.
 
-def packed(
-    rows: bytes,
-    *,
-    size: tuple[int, int],
-    depth: int,
-    mode: str,
-    palette: list[list[int]],
-    filter: str,
-    level: int,
-    to_palette: bool,
-    to_grey: bool,
-) -> bytes:
-    """The rows as a PNG: a ``filter`` for all of them, then deflate at ``level``, 1 to 12.
-
-    The two flags let oxipng change the colour type and depth where that loses nothing.
+    ``reduce`` lets oxipng find a leaner mode for the same pixels, ``to_grey`` one without colour.
     """
-    if palette:
-        colours = oxipng.ColorType.indexed(palette)
-    else:
-        colours = getattr(oxipng.ColorType, COLOUR_TYPES[mode])()
-    image = oxipng.RawImage(rows, *size, color_type=colours, bit_depth=depth)
     return bytes(
-        image.create_optimized_png(
+        oxipng.optimize_from_memory(
+            content,
             level=1,
             filter=[getattr(oxipng.RowFilter, filter)],
             deflate=oxipng.Deflaters.libdeflater(level),
-            bit_depth_reduction=to_palette,
-            color_type_reduction=to_palette,
-            palette_reduction=to_palette,
+            bit_depth_reduction=reduce,
+            color_type_reduction=reduce,
+            palette_reduction=reduce,
             grayscale_reduction=to_grey,
         )
     )
 
 
 if __name__ == "__main__":
-    parameters = json.loads(sys.stdin.buffer.readline())
-    sys.stdout.buffer.write(packed(sys.stdin.buffer.read(), **parameters))
+    filter, level, reduce, to_grey = sys.argv[1:]
+    made = optimised(
+        sys.stdin.buffer.read(),
+        filter,
+        int(level),
+        reduce=reduce == "True",
+        to_grey=to_grey == "True",
+    )
+    sys.stdout.buffer.write(made)

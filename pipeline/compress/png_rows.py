@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import struct
 import subprocess
 import sys
+import zlib
 from dataclasses import dataclass
-from typing import Any
 
 from PIL import Image
 
 from pipeline.compress import oxipng_process
-from pipeline.compress.search import encoded, scratch_file
+from pipeline.compress.png_chunks import SIGNATURE, chunk
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ SMALL, LARGE = 250_000, 4_000_000  # pixels
 # For so long the other threads may wait; a process takes 20 ms to start.
 LONGEST_HELD = 0.4
 
-RAW_MODES = {"I;16": "I;16B"}  # PNG has its 16 bits big-endian
+# PNG has its 16 bits big-endian, and numbers for the colour types (section 11.2.1).
+RAW_MODES = {"I;16": "I;16B"}
+COLOUR_TYPES = {"L": 0, "I;16": 0, "RGB": 2, "P": 3, "RGBA": 6}
 
 
 def effort(image: Image.Image, *, flat: bool) -> Effort:
@@ -66,38 +68,46 @@ def packed(
 
     ``reduce`` lets oxipng find a leaner mode for the same pixels, ``to_grey`` one without colour.
     """
-    depth = depth or depth_of(image)
+    content = stored(image, depth or depth_of(image))
+    megabytes = image.width * image.height * len(image.getbands()) / 1e6
+    if megabytes * how.seconds > LONGEST_HELD:
+        return _in_a_process(content, how, str(reduce), str(reduce and to_grey)) or content
+    return oxipng_process.optimised(
+        content, how.filter, how.level, reduce=reduce, to_grey=reduce and to_grey
+    )
+
+
+def stored(image: Image.Image, depth: int) -> bytes:
+    """The picture as a PNG that is not compressed: what Pillow's would take longest with."""
     rows = image.tobytes(
         "raw", f"P;{depth}" if depth < 8 else RAW_MODES.get(image.mode, image.mode)
     )
-    parameters: dict[str, Any] = {
-        "size": image.size,
-        "depth": depth,
-        "mode": "L" if depth == 16 else image.mode,
-        "palette": _palette(image, 1 << depth) if image.mode == "P" else [],
-        "filter": how.filter,
-        "level": how.level,
-        "to_palette": reduce,
-        "to_grey": reduce and to_grey,
-    }
-    if image.width * image.height * len(image.getbands()) * how.seconds <= 1e6 * LONGEST_HELD:
-        return oxipng_process.packed(rows, **parameters)
-    return _in_a_process(rows, parameters) or encoded(image, "PNG", bits=depth)
+    size = len(rows) // image.height
+    packer = zlib.compressobj(0)
+    parts = [packer.compress(b"\0" + rows[at : at + size]) for at in range(0, len(rows), size)]
+    head = struct.pack(">2I5B", *image.size, depth, COLOUR_TYPES[image.mode], 0, 0, 0)
+    return b"".join(
+        [
+            SIGNATURE,
+            chunk(b"IHDR", head),
+            _palette(image, 1 << depth) if image.mode == "P" else b"",
+            chunk(b"IDAT", b"".join([*parts, packer.flush()])),
+            chunk(b"IEND", b""),
+        ]
+    )
 
 
-def _palette(image: Image.Image, entries: int) -> list[list[int]]:
-    flat = (image.getpalette("RGBA") or [])[: 4 * entries]
-    missing = 4 * entries - len(flat)
-    flat += [0, 0, 0, 255] * (missing // 4)
-    return [flat[at : at + 4] for at in range(0, len(flat), 4)]
+def _palette(image: Image.Image, most: int) -> bytes:
+    """PLTE, and tRNS where an entry is transparent: sections 11.2.2 and 11.3.1.1."""
+    values = bytes(image.getpalette("RGBA") or ())[: 4 * most]
+    colours = bytes(value for at, value in enumerate(values) if at % 4 < 3)
+    alpha = values[3::4]
+    table = chunk(b"PLTE", colours.ljust(3 * most, b"\0"))
+    return table + (chunk(b"tRNS", alpha) if min(alpha, default=255) < 255 else b"")
 
 
-def _in_a_process(rows: bytes, parameters: dict[str, Any]) -> bytes:
+def _in_a_process(content: bytes, how: Effort, *flags: str) -> bytes:
     """What the process made; nothing where the system ended it, short of memory."""
-    command = [sys.executable, "-I", oxipng_process.__file__]
-    with scratch_file() as file:
-        file.write(json.dumps(parameters).encode() + b"\n")
-        file.write(rows)
-        file.seek(0)
-        made = subprocess.run(command, stdin=file, capture_output=True, check=False)  # noqa: S603
+    command = [sys.executable, "-I", oxipng_process.__file__, how.filter, str(how.level), *flags]
+    made = subprocess.run(command, input=content, capture_output=True, check=False)  # noqa: S603
     return made.stdout if made.returncode == 0 else b""
