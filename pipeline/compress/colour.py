@@ -10,7 +10,11 @@ from PIL import Image, ImageChops, ImageCms, ImageStat
 SRGB = ImageCms.createProfile("sRGB")
 
 # The profile header's "data colour space" (ICC.1:2022, 7.2.6) against Pillow's modes.
-PROFILE_SPACES = {b"RGB ": ("RGB", "RGBA"), b"GRAY": ("L", "LA"), b"CMYK": ("CMYK",)}
+PROFILE_SPACES = {
+    b"RGB ": ("RGB", "RGBA", "P", "PA"),
+    b"GRAY": ("1", "L", "LA", "I;16"),
+    b"CMYK": ("CMYK",),
+}
 
 
 def presentable(image: Image.Image) -> Image.Image:
@@ -95,7 +99,9 @@ def belongs(profile: bytes, mode: str) -> bool:
 
 def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """The pixels as sRGB, so that the profile can go; unchanged where the profile is broken."""
-    grey = image.mode in ("L", "LA")
+    if image.mode in ("1", "P", "PA", "LA"):
+        image = presentable(image)
+    grey = image.mode == "L"
     try:
         converted = ImageCms.profileToProfile(
             image,
