@@ -29,6 +29,14 @@ CHROMA = (
     23, 22, 21, 21, 19, 25, 40, 36, 25, 23, 24, 25, 24, 37, 36, 255,
 )  # fmt: skip
 
+# Scaled all alike, coarse tables would leave flat areas in blocks while bytes still
+# go into the finest detail. So above PIVOT (about quality 77) each entry grows by a power of its
+# own: less for the mean of a block, more for each higher frequency. At equal bytes that scored 4
+# points more at quality 40 to 60 and 9 to 16 below (46 files); a mean of 0.3 to 0.6 and slopes of
+# 0.07 to 0.15 score the same.
+PIVOT = -1.0
+GROWTH = (0.4, *(0.9 + 0.1 * (n // 8 + n % 8) for n in range(1, 64)))
+
 # Below a factor of 2.2 fewer pixels lose, above 3 they win on 88 % of the files measured.
 FLOOR, COARSEST = math.log2(2.5), 3.0
 FINEST = -6.0
@@ -72,16 +80,20 @@ def encode(image: Image.Image, x: float, chroma: str, **dress: bytes) -> bytes:
     return encoded(
         image,
         "JPEG",
-        qtables=[tables(LUMA, 2**x), tables(CHROMA, 2**x)],
+        qtables=[table(LUMA, x), table(CHROMA, x)],
         subsampling=chroma,
         optimize=image.width * image.height <= LARGEST_OPTIMISED,
         **dress,
     )
 
 
-def tables(table: tuple[int, ...], factor: float) -> list[int]:
-    """The table coarser by ``factor``, within the 1 to 255 of baseline JPEG (T.81, B.2.4.1)."""
-    return [min(max(round(entry * factor), 1), 255) for entry in table]
+def table(entries: tuple[int, ...], x: float) -> list[int]:
+    """The entries coarser by 2 ** x, within the 1 to 255 of baseline JPEG (T.81, B.2.4.1)."""
+    even, above = 2 ** min(x, PIVOT), max(x - PIVOT, 0.0)
+    return [
+        min(max(round(entry * even * 2 ** (above * growth)), 1), 255)
+        for entry, growth in zip(entries, GROWTH, strict=True)
+    ]
 
 
 def quality_of(factor: float) -> int:
