@@ -72,9 +72,16 @@ def _compress(original: bytes, options: Options, max_pixels: int) -> Compressed:
     except DAMAGE as error:
         raise broken() from error
     budget = len(original) * (100 - options.reduce_by) // 100
-    target = _target(source, options)
+    target, limit = _target(source, options), _limit(picture, options)
+    climb = Climb()
+    if stripped := _stripped(source, picture):
+        source = replace(source, bare=len(stripped))
+        if target == source.format and limit == 1:
+            climb.add(_unchanged(stripped, "lossless"), picture)
+            if len(stripped) <= budget:
+                return _answer(target, *climb.met[0], climb.encodes, budget)
     picture = _prepared(picture, source, target, budget)
-    return _smallest(source, target, picture, _limit(picture, options), budget)
+    return _smallest(source, target, picture, climb, limit, budget)
 
 
 def _target(source: Source, options: Options) -> str:
@@ -117,33 +124,30 @@ def _limit(picture: Picture, options: Options) -> float:
     )
 
 
-def _smallest(source: Source, target: str, full: Picture, limit: float, budget: int) -> Compressed:
-    climb = Climb()
+def _smallest(
+    source: Source, target: str, full: Picture, climb: Climb, limit: float, budget: int
+) -> Compressed:
     aimed = full.scaled(limit) if limit < 1 else full
-    if aimed is full and target == source.format and (stripped := _stripped(source, full, target)):
-        free = Attempt(content=stripped, size=len(stripped), method="lossless", encodes=0)
-        climb.add(free, full)
-    if not climb.met or not climb.met[0][0].fits(budget):
-        ladder.descend(climb, aimed, lambda each: _shrink(target, each, budget, source), budget)
+    ladder.descend(climb, aimed, lambda each: _shrink(target, each, budget, source), budget)
     attempt, chosen = ladder.best(climb, aimed, budget)
     if len(attempt.content or b"") >= len(source.original):
-        attempt, target, chosen = _as_it_came(source), source.format, full
+        attempt, target, chosen = _unchanged(source.original, "original"), source.format, full
     elif chosen.scale != aimed.scale:
         attempt = replace(attempt, method="downscale")
     return _answer(target, attempt, chosen, climb.encodes, budget)
 
 
-def _as_it_came(source: Source) -> Attempt:
-    return Attempt(content=source.original, size=len(source.original), method="original")
+def _unchanged(content: bytes, method: str) -> Attempt:
+    return Attempt(content=content, size=len(content), method=method, encodes=0)
 
 
 def _shrink(target: str, picture: Picture, budget: int, source: Source) -> Attempt:
     return FORMATS[target].shrink(picture, budget, source)
 
 
-def _stripped(source: Source, picture: Picture, target: str) -> bytes:
+def _stripped(source: Source, picture: Picture) -> bytes:
     """The original without its metadata, or nothing where that cannot be had so."""
-    strip = FORMATS[target].strip
+    strip = FORMATS[source.format].strip
     return strip(source.original, picture.dress()["exif"]) if strip else b""
 
 

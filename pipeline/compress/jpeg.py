@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-import statistics
 from collections.abc import Iterator
+from dataclasses import replace
 
 from PIL import Image, JpegImagePlugin
 
 from pipeline.compress import sample
 from pipeline.compress.picture import Picture
-from pipeline.compress.search import AIM, Attempt, Found, Knob, encoded, finest_that_fits
+from pipeline.compress.search import Attempt, Knob, encoded, finest_that_fits, told_by_part
 from pipeline.compress.source import Source
 
 # The tables jpegli (libjxl, BSD-3-Clause) uses at quality 60, in natural order. At equal bytes
@@ -35,44 +36,68 @@ CHROMA = (
 # points more at quality 40 to 60 and 9 to 16 below (46 files); a mean of 0.3 to 0.6 and slopes of
 # 0.07 to 0.15 score the same.
 PIVOT = -1.0
+STEPS = 32  # of the exponent; one is 2 % of the bytes
 GROWTH = (0.4, *(0.9 + 0.1 * (n // 8 + n % 8) for n in range(1, 64)))
 
-# Below a factor of 2.2 fewer pixels lose, above 3 they win on 88 % of the files measured.
-FLOOR, COARSEST = math.log2(2.5), 3.0
+# With these tables fewer pixels lose up to a factor of 2 ** 2.5 (on 60 % of the files at 2 ** 2)
+# and win above.
+FLOOR, COARSEST = 2.5, 4.0
 FINEST = -6.0
-# d log(size) / d log2(factor): the mean over 105 solutions on 60 files.
-SLOPE = -0.55
-# A least-squares fit on the same: the factor that reaches a share of the input's bytes, from the
-# input's own factor. Its error is 0.36, or 20 % of the bytes.
-GUESS, GUESS_PER_GIVEN, GUESS_PER_SHARE = 0.2, 0.95, -1.8
+# d log(size) / d x: the mean over 250 files; flatter at both ends.
+SLOPE = -0.58
+# A least-squares fit on the same: the x that reaches 46 % of the input's bytes, from the input's
+# own (see _factor) and its chroma's resolution. Half of the time it is within 6 % of the bytes.
+GUESS, GUESS_PER_GIVEN, GUESS_OF_CHROMA = 1.14, 0.69, {0: -0.4, 1: -0.23}  # 4:4:4, 4:2:2
 # Below this factor (quality 95) halving the chroma's resolution costs more than its bytes are
 # worth: 4:4:4 then scored 4 to 22 points more, and above it 0 to 8 points less.
-FINE_ENOUGH_FOR_444 = -3.0
-BLOCK = 16  # pixels: the height of a row of 4:2:0 blocks
+FINE_ENOUGH_FOR_444, COST_OF_444 = -3.0, 0.6
+# Everything from 40 % of the input on is taken, for 45 %: a second encode would cost a third more.
+GOOD_ENOUGH = 0.8
+AIM = 0.9
+# A sample of strips this high tells 6 to 9 % too much, as its chroma is mixed from two strips, with
+# a deviation of 4 %; strips of double the height tell the mean, with a deviation of 6 %.
+STRIP, SAID_TOO_LARGE = 8, 1.07
+HEADERS = 330  # bytes, with Huffman tables that are optimised
+# Below this many pixels a guess that misses costs less than a sample for all.
+WORTH_A_SAMPLE = 150_000
 # Optimised Huffman tables need all coefficients in memory, 3 bytes a pixel beside the decoded 4;
 # above this size that would pass 450 MiB.
 LARGEST_OPTIMISED = 40_000_000
 
 
 def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
-    """The finest JPEG within ``budget``, never finer than the input was."""
-    found = _search(picture, budget, _knob(picture, budget, source), "4:2:0")
-    if found.best.x <= FINE_ENOUGH_FOR_444 and _is_444(source):
-        found = _search(picture, budget, _knob(picture, budget, source), "4:4:4")
-    acceptable = found.best.x <= max(FLOOR, _factor(source))
+    """The finest JPEG within ``budget``, never finer than the input was.
+
+    Without an encode of the whole where a sample tells that it would be below the floor.
+    """
+    image, floor = picture.image, max(FLOOR, _factor(source))
+    knob, chroma = _knob(picture, budget, source), "4:2:0"
+    sampled = source.format != "jpeg" or image.width * image.height > WORTH_A_SAMPLE
+    if sampled:
+        knob = _told(picture, budget, knob, chroma)
+        if knob.start > floor:
+            return _too_coarse(budget, knob.start - floor)
+    if knob.start <= FINE_ENOUGH_FOR_444 and _is_444(source):
+        knob, chroma = replace(knob, start=knob.clamp(knob.start + COST_OF_444)), "4:4:4"
+        knob = _told(picture, budget, knob, chroma) if sampled else knob
+    dress = picture.dress()
+    found = finest_that_fits(
+        lambda x: encode(image, x, chroma, **dress), budget, knob, good_enough=GOOD_ENOUGH
+    )
+    acceptable = sampled or found.best.x <= floor
     return found.attempt("quality", quality_of(2**found.best.x), acceptable=acceptable)
 
 
-def _search(picture: Picture, budget: int, knob: Knob, chroma: str) -> Found:
-    image = picture.image
-    if sample.is_large(image):
-        part, share = sample.strips(image, BLOCK)
-        headers = len(encode(Image.new(image.mode, (BLOCK, BLOCK)), 0, chroma))
-        bytes_of_part = int((budget - headers - len(picture.profile)) * share)
-        told = finest_that_fits(lambda x: encode(part, x, chroma), bytes_of_part, knob)
-        knob = told.around(knob)
-    dress = picture.dress()
-    return finest_that_fits(lambda x: encode(image, x, chroma, **dress), budget, knob)
+def _told(picture: Picture, budget: int, knob: Knob, chroma: str) -> Knob:
+    part, share = sample.strips(picture.image, STRIP)
+    aim = (AIM * budget - len(picture.profile) - HEADERS) * share * SAID_TOO_LARGE
+    return told_by_part(lambda x: len(encode(part, x, chroma)) - HEADERS, aim, knob)
+
+
+def _too_coarse(budget: int, below: float) -> Attempt:
+    """No picture, but the size that one at the floor would have."""
+    size = round(budget * math.exp(-SLOPE * below))
+    return Attempt(content=None, size=size, method="quality", encodes=0, acceptable=False)
 
 
 def encode(image: Image.Image, x: float, chroma: str, **dress: bytes) -> bytes:
@@ -80,19 +105,25 @@ def encode(image: Image.Image, x: float, chroma: str, **dress: bytes) -> bytes:
     return encoded(
         image,
         "JPEG",
-        qtables=[table(LUMA, x), table(CHROMA, x)],
+        qtables=tables(round(x * STEPS)),
         subsampling=chroma,
         optimize=image.width * image.height <= LARGEST_OPTIMISED,
         **dress,
     )
 
 
-def table(entries: tuple[int, ...], x: float) -> list[int]:
-    """The entries coarser by 2 ** x, within the 1 to 255 of baseline JPEG (T.81, B.2.4.1)."""
+@functools.cache
+def tables(steps: int) -> list[list[int]]:
+    """Luma and chroma coarser by 2 ** (steps / STEPS), within baseline JPEG's 1 to 255."""
+    x = steps / STEPS
     even, above = 2 ** min(x, PIVOT), max(x - PIVOT, 0.0)
+    factors = [even * 2 ** (above * growth) for growth in GROWTH]
     return [
-        min(max(round(entry * even * 2 ** (above * growth)), 1), 255)
-        for entry, growth in zip(entries, GROWTH, strict=True)
+        [
+            min(max(round(entry * factor), 1), 255)
+            for entry, factor in zip(table, factors, strict=True)
+        ]
+        for table in (LUMA, CHROMA)
     ]
 
 
@@ -149,21 +180,28 @@ def _segments(original: bytes) -> Iterator[tuple[int, bytes]]:
 def _knob(picture: Picture, budget: int, source: Source) -> Knob:
     """Between the input's own tables and the coarsest; started where its bytes tell."""
     given = _factor(source)
-    size = len(strip(source.original, b"")) if source.format == "jpeg" else len(source.original)
-    share = AIM * budget / size / picture.scale**2
-    start = GUESS + GUESS_PER_GIVEN * given + GUESS_PER_SHARE * math.log(share)
+    share = AIM * budget / source.bare / picture.scale**2
+    start = GUESS + GUESS_PER_GIVEN * given + math.log(share / 0.46) / SLOPE
+    if source.format == "jpeg":
+        start += GUESS_OF_CHROMA.get(JpegImagePlugin.get_sampling(source.image), 0.0)
     finest = given if picture.scale == 1 else FINEST
-    return Knob(start=start, finest=finest, coarsest=max(COARSEST, given), slope=SLOPE)
+    coarsest = max(COARSEST, given)
+    return Knob(
+        start=min(max(start, finest), coarsest), finest=finest, coarsest=coarsest, slope=SLOPE
+    )
 
 
 def _factor(source: Source) -> float:
-    """The binary logarithm of how much coarser than ours the input's luma table is.
+    """How much coarser than ours the input's luma table is, as an exponent of 2.
 
-    The median over the low frequencies; the finest there is for a source that is no JPEG.
+    From the harmonic mean of the factors, so that the fine entries, which cost the bytes, count
+    most; the finest there is for a source that is no JPEG.
     """
-    given = getattr(source.image, "quantization", {}).get(0) or [0]
-    ratio = statistics.median(theirs / ours for theirs, ours in zip(given[:32], LUMA, strict=False))
-    return max(math.log2(ratio), FINEST) if ratio else FINEST
+    given = getattr(source.image, "quantization", {}).get(0)
+    if not given or 0 in given:
+        return FINEST
+    finer = sum(ours / theirs for theirs, ours in zip(given, LUMA, strict=False)) / len(given)
+    return min(max(-math.log2(finer), FINEST), -FINEST)
 
 
 def _is_444(source: Source) -> bool:

@@ -58,12 +58,13 @@ LARGEST_FRAMES = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """An opened picture: checked, not decoded."""
+    """An opened picture: checked, not decoded. ``bare`` is its size in bytes without metadata."""
 
     original: bytes
     image: Image.Image
     format: str
     frames: int
+    bare: int
 
 
 def opened(original: bytes, max_pixels: int) -> Source:
@@ -73,7 +74,7 @@ def opened(original: bytes, max_pixels: int) -> Source:
     frames, pixels = _extent(original, image, format)
     if frames > LARGEST_FRAMES or pixels > max_pixels:
         raise too_large(max_pixels)
-    return Source(original=original, image=image, format=format, frames=frames)
+    return Source(original=original, image=image, format=format, frames=frames, bare=len(original))
 
 
 def too_large(max_pixels: int) -> Unreadable:
