@@ -144,8 +144,10 @@ function thumbnail({ output_url, format }, frame) {
   return made;
 }
 
-function sizesInWords({ input_bytes, output_bytes }) {
-  return output_bytes === null ? "" : `${inBytes(input_bytes)} → ${inBytes(output_bytes)}`;
+function sizesInWords({ input_bytes, output_bytes, scale, width, height }) {
+  if (output_bytes === null) return "";
+  const bytes = `${inBytes(input_bytes)} → ${inBytes(output_bytes)}`;
+  return scale < 1 ? `${bytes}, now ${width} × ${height} pixels` : bytes;
 }
 
 function statusInWords({ status, error }) {

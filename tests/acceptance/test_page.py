@@ -172,6 +172,17 @@ def test_each_new_image_is_shown_and_linked(page: Page, origin: Origin) -> None:
     assert requests.get(str(link), timeout=10).headers["Content-Type"] == "image/jpeg"
 
 
+def test_an_image_with_fewer_pixels_says_how_many(page: Page, origin: Origin) -> None:
+    page.part("options").find_element(By.TAG_NAME, "summary").click()
+    page.part("options").find_element(By.NAME, "max_width").send_keys("80")
+    page.upload(csv_of(("Cup", *photo_urls(origin, 1))))
+
+    page.says("state", "Completed")
+
+    words = "now 80 \N{MULTIPLICATION SIGN} 60 pixels"
+    assert any(words in cell for cell in page.cells("images")[1])
+
+
 def test_a_failed_image_says_why(page: Page, origin: Origin) -> None:
     page.upload(csv_of(("Cup", origin.url("/nowhere.jpg"))))
 
