@@ -12,7 +12,13 @@ from PIL import Image, JpegImagePlugin
 
 from pipeline.compress import sample
 from pipeline.compress.picture import Picture
-from pipeline.compress.search import Attempt, Knob, encoded, finest_that_fits, told_by_part
+from pipeline.compress.search import (
+    Attempt,
+    Knob,
+    encoded,
+    finest_that_fits,
+    told,
+)
 from pipeline.compress.source import Source
 
 # The tables jpegli (libjxl, BSD-3-Clause) uses at quality 60, in natural order. At equal bytes
@@ -41,10 +47,10 @@ GROWTH = (0.4, *(0.9 + 0.1 * (n // 8 + n % 8) for n in range(1, 64)))
 
 # With these tables fewer pixels lose up to a factor of 2 ** 2.5 (on 60 % of the files at 2 ** 2)
 # and win above.
-FLOOR, COARSEST = 2.5, 4.0
+FLOOR, COARSEST = 2.5, 5.0
 FINEST = -6.0
-# d log(size) / d x: the mean over 250 files; flatter at both ends.
-SLOPE = -0.58
+# d log(size) / d x over 250 files: at one bit a pixel, and its change with the logarithm of these.
+SLOPE, SLOPE_PER_BITS, FLATTEST = -0.62, -0.14, -0.3
 # A least-squares fit on the same: the x that reaches 46 % of the input's bytes, from the input's
 # own (see _factor) and its chroma's resolution. Half of the time it is within 6 % of the bytes.
 GUESS, GUESS_PER_GIVEN, GUESS_OF_CHROMA = 1.14, 0.69, {0: -0.4, 1: -0.23}  # 4:4:4, 4:2:2
@@ -53,10 +59,11 @@ GUESS, GUESS_PER_GIVEN, GUESS_OF_CHROMA = 1.14, 0.69, {0: -0.4, 1: -0.23}  # 4:4
 FINE_ENOUGH_FOR_444, COST_OF_444 = -3.0, 0.6
 # Everything from 40 % of the input on is taken, for 45 %: a second encode would cost a third more.
 GOOD_ENOUGH = 0.8
-AIM = 0.9
 # A sample of strips this high tells 6 to 9 % too much, as its chroma is mixed from two strips, with
 # a deviation of 4 %; strips of double the height tell the mean, with a deviation of 6 %.
 STRIP, SAID_TOO_LARGE = 8, 1.07
+# Beyond this error, in log(size), a second encode of the sample is worth its time.
+NEAR = 0.2
 HEADERS = 330  # bytes, with Huffman tables that are optimised
 # Below this many pixels a guess that misses costs less than a sample for all.
 WORTH_A_SAMPLE = 150_000
@@ -70,33 +77,31 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
 
     Without an encode of the whole where a sample tells that it would be below the floor.
     """
-    image, floor = picture.image, max(FLOOR, _factor(source))
+    floor, large = max(FLOOR, _factor(source)), picture.pixels > WORTH_A_SAMPLE
+    sampled = large or source.format != "jpeg"
     knob, chroma = _knob(picture, budget, source), "4:2:0"
-    sampled = source.format != "jpeg" or image.width * image.height > WORTH_A_SAMPLE
     if sampled:
-        knob = _told(picture, budget, knob, chroma)
-        if knob.start > floor:
-            return _too_coarse(budget, knob.start - floor)
+        knob = _told_by_part(picture, budget, knob, chroma)
+    if large and knob.start > floor:
+        return _below_floor(knob, floor, budget)
     if knob.start <= FINE_ENOUGH_FOR_444 and _is_444(source):
         knob, chroma = replace(knob, start=knob.clamp(knob.start + COST_OF_444)), "4:4:4"
-        knob = _told(picture, budget, knob, chroma) if sampled else knob
+        knob = _told_by_part(picture, budget, knob, chroma) if sampled else knob
     dress = picture.dress()
-    found = finest_that_fits(
-        lambda x: encode(image, x, chroma, **dress), budget, knob, good_enough=GOOD_ENOUGH
-    )
-    acceptable = sampled or found.best.x <= floor
+    found = finest_that_fits(lambda x: encode(picture.image, x, chroma, **dress), budget, knob)
+    acceptable = large or found.best.x <= floor
     return found.attempt("quality", quality_of(2**found.best.x), acceptable=acceptable)
 
 
-def _told(picture: Picture, budget: int, knob: Knob, chroma: str) -> Knob:
+def _told_by_part(picture: Picture, budget: int, knob: Knob, chroma: str) -> Knob:
     part, share = sample.strips(picture.image, STRIP)
-    aim = (AIM * budget - len(picture.profile) - HEADERS) * share * SAID_TOO_LARGE
-    return told_by_part(lambda x: len(encode(part, x, chroma)) - HEADERS, aim, knob)
+    part_budget = (budget - len(picture.profile) - HEADERS) * share * SAID_TOO_LARGE + HEADERS
+    return told(lambda x: encode(part, x, chroma), round(part_budget), knob, tries=2, near=NEAR)
 
 
-def _too_coarse(budget: int, below: float) -> Attempt:
-    """No picture, but the size that one at the floor would have."""
-    size = round(budget * math.exp(-SLOPE * below))
+def _below_floor(knob: Knob, floor: float, budget: int) -> Attempt:
+    """No encode, where the knob would start coarser than the floor; the size at the floor."""
+    size = round(budget * math.exp(knob.slope * (floor - knob.start)))
     return Attempt(content=None, size=size, method="quality", encodes=0, acceptable=False)
 
 
@@ -180,15 +185,15 @@ def _segments(original: bytes) -> Iterator[tuple[int, bytes]]:
 def _knob(picture: Picture, budget: int, source: Source) -> Knob:
     """Between the input's own tables and the coarsest; started where its bytes tell."""
     given = _factor(source)
-    share = AIM * budget / source.bare / picture.scale**2
-    start = GUESS + GUESS_PER_GIVEN * given + math.log(share / 0.46) / SLOPE
+    slope = min(SLOPE + SLOPE_PER_BITS * math.log(8 * budget / picture.pixels), FLATTEST)
+    share = budget / source.bare / picture.scale**2
+    start = GUESS + GUESS_PER_GIVEN * given + math.log(share / 0.51) / slope
     if source.format == "jpeg":
         start += GUESS_OF_CHROMA.get(JpegImagePlugin.get_sampling(source.image), 0.0)
     finest = given if picture.scale == 1 else FINEST
     coarsest = max(COARSEST, given)
-    return Knob(
-        start=min(max(start, finest), coarsest), finest=finest, coarsest=coarsest, slope=SLOPE
-    )
+    start = min(max(start, finest), coarsest)
+    return Knob(start=start, finest=finest, coarsest=coarsest, slope=slope, good_enough=GOOD_ENOUGH)
 
 
 def _factor(source: Source) -> float:

@@ -41,6 +41,11 @@ class Picture:
         return self.frames[0]
 
     @property
+    def pixels(self) -> int:
+        """Of one frame."""
+        return self.image.width * self.image.height
+
+    @property
     def animated(self) -> bool:
         return bool(self.durations)
 

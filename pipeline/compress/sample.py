@@ -1,4 +1,4 @@
-"""A part of a picture that tells how the whole will compress."""
+"""A part of a picture that tells how the whole will compress as JPEG."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ from PIL import Image
 # Above this many pixels one strip in eight tells as much as one in four does below.
 LARGE = 600_000
 LARGEST_SAMPLE = 1_000_000
-
-
-def is_large(image: Image.Image) -> bool:
-    return image.width * image.height > LARGE
 
 
 def strips(image: Image.Image, height: int) -> tuple[Image.Image, float]:

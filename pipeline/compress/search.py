@@ -19,11 +19,9 @@ from PIL import Image
 # A result between this share of the budget and all of it ends the search, and the next try aims at
 # the middle: at 50 % of the input that is (45, 50], aimed at 47.5 %.
 GOOD_ENOUGH = 0.9
-# What a part tells within this distance, in log(size), is told well enough to go on from there.
-NEAR = 0.3
-# Encoders hold the interpreter's lock while they write into memory of Python's. Below this many
+# Encoders hold the interpreter's lock while they write into memory of Python's. Up to this many
 # pixels that is under 5 ms, and a real file would cost a tenth of the encode.
-SMALL = 600_000
+LARGEST_IN_MEMORY = 600_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +46,17 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Knob:
-    """The range of a format's knob; ``slope`` is how log(size) changes over one unit of it."""
+    """The range of a format's knob; ``slope`` is how log(size) changes over one unit of it.
+
+    What fits and is larger than the share ``good_enough`` of the budget ends a search.
+    """
 
     start: float
     finest: float
     coarsest: float
     slope: float
     whole: bool = False
+    good_enough: float = GOOD_ENOUGH
 
     def clamp(self, x: float) -> float:
         x = round(x) if self.whole else x
@@ -98,41 +100,49 @@ class Found:
         )
 
 
-def finest_that_fits(
-    encode: Callable[[float], bytes],
-    budget: int,
-    knob: Knob,
-    tries: int = 4,
-    good_enough: float = GOOD_ENOUGH,
-) -> Found:
-    """Encode at most ``tries`` times; the last is at the coarsest when nothing fitted before.
+def told(
+    encode: Callable[[float], bytes], budget: int, knob: Knob, *, tries: int, near: float
+) -> Knob:
+    """The knob started where a part of the picture, or a quicker encode, says that it fits.
 
-    What fits and is larger than the share ``good_enough`` of the budget ends the search.
+    What comes within ``near`` of the aim, in log(size), says it well enough.
     """
+    done: list[Try] = []
+    x = knob.clamp(knob.start)
+    while len(done) < tries:
+        done.append(Try(x, encode(x)))
+        x = _next(done, budget, knob, last=False)
+        if abs(x - done[-1].x) < abs(near / knob.slope):
+            break
+    return replace(knob, start=x)
+
+
+def finest_that_fits(
+    encode: Callable[[float], bytes], budget: int, knob: Knob, tries: int = 4
+) -> Found:
+    """Encode at most ``tries`` times; the last is at the coarsest when nothing fitted before."""
     done: list[Try] = []
     x = knob.clamp(knob.start)
     while True:
         done.append(Try(x, encode(x)))
-        if _is_done(done, budget, knob, tries, good_enough):
+        if _is_done(done, budget, knob, tries):
             break
-        x = _next(done, budget, knob, good_enough, last=len(done) == tries - 1)
+        x = _next(done, budget, knob, last=len(done) == tries - 1)
     fitting = [each for each in done if each.size <= budget]
     best = max(fitting, key=lambda each: each.size) if fitting else min(done, key=lambda t: t.size)
     return Found(best, len(done), _slope(done, knob))
 
 
-def _is_done(done: list[Try], budget: int, knob: Knob, tries: int, good_enough: float) -> bool:
+def _is_done(done: list[Try], budget: int, knob: Knob, tries: int) -> bool:
     last = done[-1]
     if last.size <= budget:
-        good = last.size >= good_enough * budget or last.x <= knob.finest
+        good = last.size >= knob.good_enough * budget or last.x <= knob.finest
     else:
         good = last.x >= knob.coarsest
-    return (
-        good or len(done) == tries or _next(done, budget, knob, good_enough, last=False) == last.x
-    )
+    return good or len(done) == tries or _next(done, budget, knob, last=False) == last.x
 
 
-def _next(done: list[Try], budget: int, knob: Knob, good_enough: float, *, last: bool) -> float:
+def _next(done: list[Try], budget: int, knob: Knob, *, last: bool) -> float:
     """The knob's next value: a secant through the last two tries, inside what brackets the aim."""
     too_large = [each.x for each in done if each.size > budget]
     fitting = [each.x for each in done if each.size <= budget]
@@ -140,7 +150,8 @@ def _next(done: list[Try], budget: int, knob: Knob, good_enough: float, *, last:
         return knob.coarsest
     low = max(too_large, default=knob.finest)
     high = min(fitting, default=knob.coarsest)
-    step = math.log((1 + good_enough) / 2 * budget / max(done[-1].size, 1)) / _slope(done, knob)
+    aim = (1 + knob.good_enough) / 2 * max(budget, 1)
+    step = math.log(aim / max(done[-1].size, 1)) / _slope(done, knob)
     x = knob.clamp(done[-1].x + step)
     if too_large and fitting and not low < x < high:
         x = knob.clamp((low + high) / 2)
@@ -155,24 +166,13 @@ def _slope(done: list[Try], knob: Knob) -> float:
     return min(max(measured, 3 * knob.slope), knob.slope / 3)
 
 
-def told_by_part(
-    size_of_part: Callable[[float], int], aim: float, knob: Knob, tries: int = 2
-) -> Knob:
-    """The knob started where a part of the picture, encoded, comes to ``aim`` bytes."""
-    for _ in range(tries):
-        off = math.log(max(aim, 1) / max(size_of_part(knob.start), 1))
-        knob = replace(knob, start=knob.clamp(knob.start + off / knob.slope))
-        if abs(off) < NEAR:
-            break
-    return knob
-
-
 def encoded(image: Image.Image, pillow_format: str, **parameters: Any) -> bytes:
     """The picture as a file's bytes.
 
     A real file for a large one, not a BytesIO: Pillow then lets go of the GIL while it encodes.
     """
-    with io.BytesIO() if image.width * image.height <= SMALL else scratch_file() as file:
+    small = image.width * image.height <= LARGEST_IN_MEMORY
+    with io.BytesIO() if small else scratch_file() as file:
         image.save(file, pillow_format, **parameters)
         file.seek(0)
         return file.read()
