@@ -99,7 +99,7 @@ def _swatches(found: Counted) -> Image.Image:
     """Each colour as many times as the root of its count: quick to sort, and a small coloured
     detail keeps its colour against a large ground.
     """
-    pixels = b"".join(bytes(colour) * round(math.sqrt(count)) for count, colour in found)
+    pixels = b"".join(bytes(colour) * math.isqrt(count) for count, colour in found)
     return Image.frombytes("RGB", (len(pixels) // 3, 1), pixels)
 
 

@@ -6,8 +6,8 @@ SSIMULACRA 2 over a dithered palette at half the bytes), a palette for graphics.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 from PIL import Image
@@ -30,6 +30,9 @@ HOPE, MARGIN = 1.1, 1.15
 STEP_WITHOUT_DOUBT, COARSEST_STEP = 8, 16
 # d log(size) over half a step at about six, and over half as many colours; from the corpus.
 SLOPE_OF_STEP, SLOPE_OF_COLOURS = -0.04, -0.2
+# Where to start: a lossless encode of up to FULL times the budget fits with 256 colours; each
+# doubling beyond takes about GUESS halvings of them.
+FULL, GUESS = 2.2, 2.7
 
 
 def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
@@ -50,7 +53,7 @@ def _shrink(picture: Picture, budget: int) -> Attempt:
         content = packed(picture, exact, flat=told.flat)
         if len(content) <= budget:
             return Attempt(content=content, size=len(content), method="lossless")
-    return _best(_ways(plain, told), budget)
+    return _best(_ways(plain, told, budget))
 
 
 def _without_loss(frame: Image.Image) -> Image.Image:
@@ -61,51 +64,47 @@ def _without_loss(frame: Image.Image) -> Image.Image:
     return frame if frame.mode in ("P", "I;16") else colour.presentable(frame)
 
 
-def _ways(picture: Picture, told: Outlook) -> Iterator[Way]:
-    grey = picture.image.mode == "L"
-    graphic = palette.is_graphic(picture.image) and (told.flat or not grey)
-    if graphic:
-        yield _by_palette(picture, told)
-    if not graphic or picture.image.getcolors(256) is None:  # Else a palette does it as well.
-        yield _by_levels(picture, told)
-    if not graphic and not grey:  # Of many greys a palette is the same as levels.
-        yield _by_palette(picture, told)
+def _ways(picture: Picture, told: Outlook, budget: int) -> list[Way]:
+    """The lossy ways that are worth a comparison."""
+    image = picture.image
+    if palette.is_graphic(image) and (told.flat or image.mode != "L"):
+        way = _by_palette(picture, told, budget)
+        # If it loses colours to fit, levels lose more; if it fits, they may use the rest.
+        few = way.x > 0 or image.getcolors(256) is not None
+        return [way] if few else [way, _by_levels(picture, told, budget)]
+    way = _by_levels(picture, told, budget)
+    fine = way.x <= 2 * STEP_WITHOUT_DOUBT and way.foretold <= budget
+    # Of many greys, a palette is the same as levels.
+    return [way] if fine or image.mode == "L" else [way, _by_palette(picture, told, budget)]
 
 
-def _best(ways: Iterator[Way], budget: int) -> Attempt:
+def _best(ways: list[Way]) -> Attempt:
     """The way with the smallest error, as quick encodes tell it; as a rule only it is packed."""
-    searched: list[Way] = []
-    for way in ways:
-        searched.append(way.search(budget))
-        if way.is_without_doubt(budget):
-            break
-    if len(searched) > 1:
-        searched.sort(key=lambda way: (not way.may_fit(budget, MARGIN), way.error))
-    attempts: list[Attempt] = []
-    while searched and not (attempts and attempts[-1].fits(budget)):
-        attempts.append(searched.pop(0).pack(budget))
-    best = min(attempts, key=lambda attempt: (not attempt.fits(budget), attempt.size))
+    if len(ways) > 1:
+        ways.sort(key=lambda way: (way.foretold > MARGIN * way.budget, way.error))
+    attempts = [ways[0].attempt()]
+    for way in ways[1:]:
+        if not attempts[-1].fits(way.budget):
+            attempts.append(way.attempt())
+    best = min(attempts, key=lambda attempt: (not attempt.fits(ways[0].budget), attempt.size))
     return replace(best, encodes=sum(attempt.encodes for attempt in attempts))
 
 
-def _by_levels(picture: Picture, told: Outlook) -> Way:
+def _by_levels(picture: Picture, told: Outlook, budget: int) -> Way:
     knob = Knob(start=12, finest=2, coarsest=2 * COARSEST_STEP, slope=SLOPE_OF_STEP, whole=True)
-    return Way(
-        picture, _with_levels, "quality", knob, told, no_doubt=lambda x: x <= 2 * STEP_WITHOUT_DOUBT
-    )
+    return Way(picture, _with_levels, "quality", knob, told, budget)
 
 
 def _with_levels(frames: Frames, x: float) -> Frames:
     return tuple(colour.with_levels(frame, int(x)) for frame in frames)
 
 
-def _by_palette(picture: Picture, told: Outlook) -> Way:
-    """In doubt where as many colours as a palette holds fit: levels may use the rest."""
+def _by_palette(picture: Picture, told: Outlook, budget: int) -> Way:
     counted = None if picture.animated else picture.image.getcolors(256)
     finest = math.log2(256 / len(counted)) if counted else 0.0
     floor = max(palette.FLOOR, finest)
-    knob = Knob(start=finest, finest=finest, coarsest=floor, slope=SLOPE_OF_COLOURS)
+    start = min(max(GUESS * math.log2(told.size / (FULL * budget)), finest), floor)
     told = told if told.flat else replace(told, flat=True, part=picture.frames, share=SHARE_OF_FLAT)
-    way = Way(picture, palette.reduced, "palette", knob, told, no_doubt=lambda x: x > 0)
-    way.below_floor = lambda: max(palette.below_floor(picture.image), floor)
-    return way
+    knob = Knob(start=start, finest=finest, coarsest=floor, slope=SLOPE_OF_COLOURS)
+    below = functools.partial(palette.below_floor, picture.image)
+    return Way(picture, palette.reduced, "palette", knob, told, budget, below)

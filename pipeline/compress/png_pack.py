@@ -17,6 +17,7 @@ SHARE_OF_FLAT = 0.95
 SHARE_OF_PHOTO = {"L": 0.77, "RGB": 0.84, "RGBA": 0.84, "I;16": 0.84}
 # Filters have to save this much, for levels and palettes make any picture flatter.
 WORTH_FILTERING = 0.9
+LARGEST_WHOLE = 2_000_000  # pixels of flat colours that are searched as a whole
 BLOCK = 16  # pixels: the height of the strips in a sample
 
 
@@ -41,8 +42,10 @@ def outlook(picture: Picture) -> Outlook:
     share = SHARE_OF_PHOTO[part[0].mode]
     if photo * share < flat * SHARE_OF_FLAT * WORTH_FILTERING:
         return Outlook(False, photo * share / portion, part, share / portion)
-    # Flat colours repeat over the whole picture, so the share is less than that of the pixels.
+    # Flat colours repeat over the whole picture, so a part tells too little of it.
     whole = flat if portion == 1 else len(quick(picture, picture.frames, flat=True))
+    if picture.image.width * picture.image.height <= LARGEST_WHOLE:
+        part, flat = picture.frames, whole
     return Outlook(True, whole * SHARE_OF_FLAT, part, whole / flat * SHARE_OF_FLAT)
 
 

@@ -16,17 +16,19 @@ from pipeline.compress.search import Attempt, Knob, finest_that_fits
 Frames = tuple[Image.Image, ...]
 
 MOST_PACKS = 3
+# What fits is searched again with what its packing told, if it is less than this share of the
+# budget, and was foretold worse than this.
+GOOD_ENOUGH, FORETOLD = 0.88, 0.08
+CLOSE = 1.05  # times the budget may be foretold, and still fit
 HOPELESS = 1.25  # times the budget: nothing is packed to learn that it does not fit
 LARGE_ENOUGH = 160  # pixels: ten times the side at which a picture is not made smaller any more
-GOOD_ENOUGH = 0.88  # of the budget: less is searched again with what the first packing told
 
 
 class Way:
     """The finest value of a knob that fits, and the error that it makes.
 
     ``reduce`` gives the frames at a value of the knob; the search is on the ``outlook``'s part.
-    ``no_doubt`` tells of a value whether another way need not be looked at. ``below_floor`` may
-    lead the knob beyond its coarsest value, where fewer pixels may be better.
+    ``below_floor`` may lead the knob beyond its coarsest value, where fewer pixels may be better.
     """
 
     def __init__(
@@ -36,64 +38,71 @@ class Way:
         method: str,
         knob: Knob,
         outlook: Outlook,
-        no_doubt: Callable[[float], bool],
+        budget: int,
+        below_floor: Callable[[], float] | None = None,
     ) -> None:
         self.picture, self.reduce, self.method, self.knob = picture, reduce, method, knob
-        self.outlook, self.share, self.no_doubt = outlook, outlook.share, no_doubt
-        self.floor = knob.coarsest
-        self.below_floor: Callable[[], float] = lambda: self.floor
-        self._encoded = functools.cache(self._quick)
+        self.outlook, self.share, self.budget = outlook, outlook.share, budget
+        self.floor, self.below_floor = knob.coarsest, below_floor
+        self.encode = functools.cache(self._quick)
+        self.packed: dict[float, bytes] = {}
+        self.search()
 
-    def search(self, budget: int) -> Way:
-        self.found = finest_that_fits(self._encoded, int(budget / self.share), self.knob)
-        if not self.may_fit(budget) and (coarsest := self.below_floor()) > self.knob.coarsest:
-            self.knob = replace(self.knob, start=coarsest, coarsest=coarsest)
-            self.found = finest_that_fits(self._encoded, int(budget / self.share), self.knob)
-        return self
+    def search(self) -> None:
+        budget = int(self.budget / self.share)
+        self.found = finest_that_fits(self.encode, budget, self.knob)
+        below = self.below_floor() if self.below_floor and not self._is_close() else self.floor
+        if below > self.floor:
+            knob = replace(self.knob, start=below, coarsest=below)
+            self.found = finest_that_fits(self.encode, budget, knob)
 
-    def may_fit(self, budget: int, margin: float = 1) -> bool:
-        """Whether the finest that was found is up to ``margin`` times the budget."""
-        return self.found.best.size * self.share <= margin * budget
+    @property
+    def x(self) -> float:
+        return self.found.best.x
 
-    def is_without_doubt(self, budget: int) -> bool:
-        return self.may_fit(budget) and self.no_doubt(self.found.best.x)
+    @property
+    def foretold(self) -> float:
+        """The size in bytes of what was found, packed well."""
+        return self.found.best.size * self.share
 
     @property
     def error(self) -> float:
         frames = self.picture.frames
-        pairs = zip(frames, self.reduce(frames, self.found.best.x), strict=True)
+        pairs = zip(frames, self.reduce(frames, self.x), strict=True)
         return sum(colour.squared_error(before, after) for before, after in pairs)
 
-    def pack(self, budget: int) -> Attempt:
-        """Packed well; searched again with the share that this told, where that is far off."""
-        if self._is_hopeless(budget):
-            size = round(self.found.best.size * self.share)
-            return Attempt(content=None, size=size, method=self.method, encodes=0)
-        made: dict[float, bytes] = {}
-        while len(made) < MOST_PACKS and self.found.best.x not in made:
-            reduced = self.reduce(self.picture.frames, self.found.best.x)
-            content = packed(self.picture, reduced, flat=self.outlook.flat)
-            refined = any(len(each) <= budget for each in made.values())
-            made[self.found.best.x] = content
-            if refined or GOOD_ENOUGH * budget <= len(content) <= budget:
-                break
-            self.share = len(content) / self.found.best.size
-            self.knob = replace(self.knob, start=self.found.best.x)
-            self.search(budget)
-        fitting = [x for x, content in made.items() if len(content) <= budget]
-        best = min(fitting) if fitting else min(made, key=lambda x: len(made[x]))
+    def attempt(self) -> Attempt:
+        """Packed well, and again where that tells of something finer, or did not fit."""
+        if self.foretold > HOPELESS * self.budget and max(self.picture.image.size) >= LARGE_ENOUGH:
+            return Attempt(content=None, size=round(self.foretold), method=self.method, encodes=0)
+        while self.x not in self.packed and not self._pack():
+            self.search()
+        fitting = [x for x, content in self.packed.items() if len(content) <= self.budget]
+        best = min(fitting) if fitting else min(self.packed, key=lambda x: len(self.packed[x]))
         return Attempt(
-            content=made[best],
-            size=len(made[best]),
+            content=self.packed[best],
+            size=len(self.packed[best]),
             method=self.method,
-            encodes=len(made),
+            encodes=len(self.packed),
             acceptable=best <= self.floor,
         )
 
-    def _is_hopeless(self, budget: int) -> bool:
-        """Far too large at the coarsest, and large enough to be made smaller for certain."""
-        large = max(self.picture.image.size) >= LARGE_ENOUGH
-        return large and not self.may_fit(budget, HOPELESS)
+    def _pack(self) -> bool:
+        """Whether it is worth no further search."""
+        refined = any(len(content) <= self.budget for content in self.packed.values())
+        content = packed(
+            self.picture, self.reduce(self.picture.frames, self.x), flat=self.outlook.flat
+        )
+        self.packed[self.x] = content
+        well_foretold = abs(len(content) / self.foretold - 1) < FORETOLD
+        self.share = len(content) / self.found.best.size
+        self.knob = replace(self.knob, start=min(self.x, self.floor))
+        if len(content) > self.budget:
+            return len(self.packed) == MOST_PACKS
+        return refined or well_foretold or len(content) >= GOOD_ENOUGH * self.budget
+
+    def _is_close(self) -> bool:
+        return self.foretold <= (1 if self.packed else CLOSE) * self.budget
 
     def _quick(self, x: float) -> bytes:
         return quick(self.picture, self.reduce(self.outlook.part, x), flat=self.outlook.flat)
