@@ -76,6 +76,7 @@ class S3:
             "s3.port.lance": 0,
             "master.telemetry": "false",
             "master.volumeSizeLimitMB": 64,
+            "volume.max": 100,
             **self._ports,
         }
         return [f"-{name}={value}" for name, value in options.items()]

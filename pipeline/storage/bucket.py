@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import re
 import shutil
 import threading
 import time
@@ -262,6 +261,5 @@ def _attributes(content_type: str, cache_control: str) -> Attributes:
 
 
 def _words(error: Exception) -> str:
-    """Without the library's inside, and without what stands behind a ``?``: Azure's may sign."""
-    words = str(error).partition("\n\nDebug source")[0]
-    return " ".join(re.sub(r"(?<=\w)\?\S+", "", words).split())[:MOST_WORDS]
+    """Without the library's inside; what signs a URL, it leaves out itself."""
+    return " ".join(str(error).partition("\n\nDebug source")[0].split())[:MOST_WORDS]

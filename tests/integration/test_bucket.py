@@ -25,7 +25,7 @@ from settings import Settings
 from tables import Status
 from tests.integration.conftest import Stores
 from tests.integration.test_queue import FIGURES, claim, statuses, urls
-from tests.origin import until
+from tests.origin import closed_port, until
 from tests.proxy import Proxy
 from tests.s3 import S3, variables
 
@@ -294,6 +294,17 @@ def test_credentials_that_are_refused_are_named(
 
     with pytest.raises(StorageUnavailable, match="SignatureDoesNotMatch"):
         use(bucket)
+
+
+def test_a_signature_in_a_url_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "shop")
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", "sv=2022-11-02&sig=hunter2")
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", f"http://127.0.0.1:{closed_port()}")
+
+    with pytest.raises(StorageUnavailable, match="HTTP error") as refused:
+        read(Bucket("az://images"))
+
+    assert "hunter2" not in str(refused.value)
 
 
 class Far(ThreadingHTTPServer):
