@@ -19,6 +19,7 @@ SHARE_OF_PHOTO = {"L": 0.77, "RGB": 0.84, "RGBA": 0.84, "I;16": 0.84}
 WORTH_FILTERING = 0.9
 LARGEST_WHOLE = 2_000_000  # pixels of flat colours that are searched as a whole
 BLOCK = 16  # pixels: the height of the strips in a sample
+WORTH_A_SAMPLE = 600_000  # pixels
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def outlook(picture: Picture) -> Outlook:
 def _part(picture: Picture) -> tuple[Frames, float]:
     """What to encode quickly, and the share of the whole it holds."""
     image = picture.image
-    if picture.animated or not sample.is_large(image) or image.mode not in ("L", "RGB", "RGBA"):
+    is_large = image.width * image.height > WORTH_A_SAMPLE
+    if picture.animated or not is_large or image.mode not in ("L", "RGB", "RGBA"):
         return picture.frames, 1.0
     strips, portion = sample.strips(image, BLOCK)
     return (strips,), portion
