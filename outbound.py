@@ -30,7 +30,7 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import certifi
-from requests import PreparedRequest, RequestException
+from requests import PreparedRequest, RequestException, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidURL
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, Retry
@@ -266,6 +266,16 @@ class _Adapter(HTTPAdapter):
 
     def cert_verify(self, *args: Any) -> None:
         """The context holds the certificates; requests would read them again per connection."""
+
+    def request_url(self, request: PreparedRequest, *args: Any) -> str:
+        """There is no proxy, for which it would be another."""
+        return request.path_url
+
+    def build_response(self, request: PreparedRequest, raw: Any) -> Response:
+        """With nothing but what is read of it: no cookies, no headers in another dictionary."""
+        response = Response()
+        response.raw = raw
+        return response
 
 
 class Client:
