@@ -73,7 +73,7 @@ def _in_processes(work: Callable[[Any], None], items: Sequence[Any]) -> Run:
         seconds = time.monotonic() - started
         pool.close()
         pool.join()
-    return Run(images=len(items), seconds=seconds, cpu={"loop": _children_cpu() - before})
+    return Run(images=len(items), seconds=seconds, cpu={"all": _children_cpu() - before})
 
 
 def _children_cpu() -> float:

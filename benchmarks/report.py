@@ -70,7 +70,7 @@ def table(figures: Iterable[Figure]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on, and when."""
+    """What the figures were measured on, when, and what it did already (``load``)."""
     described = Path("/proc/cpuinfo").read_text(), Path("/proc/meminfo").read_text()
     model = re.search(r"model name\s*: (.*)", described[0])
     memory = re.search(r"MemTotal:\s+(\d+) kB", described[1])
@@ -78,6 +78,7 @@ def machine() -> dict[str, Any]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _commit(),
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
         "cpu": model[1] if model else platform.machine(),
         "memory_gib": round(int(memory[1]) / 1024**2) if memory else None,
         "python": platform.python_version(),
@@ -153,5 +154,5 @@ INTRODUCTION = (
 
 ORIGIN = (
     "Measured {date} at {commit}: {cores} cores ({cpu}), {memory_gib} GiB, Python {python}, "
-    "Pillow {pillow}."
+    "Pillow {pillow}; load average before the run: {load}."
 )
