@@ -10,7 +10,7 @@ help:
 	@echo "make demo    the same with sample products; EXIT=1 stops when they are done"
 	@echo "make test    all tests"
 	@echo "make check   lint, types, and the tests with their coverage"
-	@echo "make bench   measure it, some 45 minutes; QUICK=1 is a smoke; ONLY=throughput,growth PHOTOS=folder"
+	@echo "make bench   measure it, some 40 minutes; QUICK=1 is a smoke; ONLY=throughput,growth PHOTOS=folder"
 	@echo "make schema and make sqlserver-check, with DATABASE_URL=mssql+pyodbc://...: see docs/sqlserver.md"
 	@echo "make clean   remove .venv and caches, never data"
 

@@ -34,8 +34,8 @@ def main() -> None:
         raise SystemExit("The benchmarks read /proc, and so they need Linux.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     setup = Setup(Album(chosen.photos), chosen.quick)
-    quick = ROOT / "benchmarks" / ".quick" / "figures"
-    book = Book(quick if chosen.quick else ROOT / "docs" / "figures", is_quick=chosen.quick)
+    folder = ROOT / ("benchmarks/.quick" if chosen.quick else "docs") / "figures"
+    book = Book(folder, list(BENCHMARKS), is_quick=chosen.quick)
     if chosen.quick:
         print(QUICK_WORDS)
     for name in chosen.only:

@@ -8,7 +8,7 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,9 +102,9 @@ class Book:
     A benchmark that is run alone replaces its own part only.
     """
 
-    def __init__(self, folder: Path, *, is_quick: bool) -> None:
+    def __init__(self, folder: Path, order: Sequence[str], *, is_quick: bool) -> None:
         self.page = folder.with_suffix(".md")
-        self._folder, self._is_quick = folder, is_quick
+        self._folder, self._order, self._is_quick = folder, order, is_quick
         self._machine = machine()  # before this run changes what git looks at
         self._file = folder / "results.json"
         self._parts: dict[str, Any] = {}
@@ -133,7 +133,7 @@ class Book:
     def _text(self) -> str:
         warning = QUICK_WORDS if self._is_quick else ""
         head = ["# Figures", warning, INTRODUCTION, self.summary()]
-        parts = [self._part(name, part) for name, part in self._parts.items()]
+        parts = [self._part(name, self._parts[name]) for name in self._order if name in self._parts]
         return "\n\n".join([*filter(None, head), *parts]) + "\n"
 
     def _part(self, name: str, part: dict[str, Any]) -> str:

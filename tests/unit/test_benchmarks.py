@@ -23,7 +23,9 @@ def test_a_figure_at_its_goal_has_reached_it_and_one_beside_it_has_not() -> None
 def test_a_benchmark_run_alone_keeps_the_others_figures(tmp_path: Path) -> None:
     for name, value in (("growth", 1.0), ("scale", 1.5), ("growth", 3.0)):
         figure = Figure(what=f"the {name}", value=value, at_least=1.8)
-        Book(tmp_path / "figures", is_quick=False).add(name, Result(figures=[figure]))
+        Book(tmp_path / "figures", ["growth", "scale"], is_quick=False).add(
+            name, Result(figures=[figure])
+        )
     page = (tmp_path / "figures.md").read_text()
     assert "| the growth | 3 x    | ≥ 1.8 x | yes     |" in page
     assert "| the scale | 1.5 x  | ≥ 1.8 x | no      |" in page
@@ -31,7 +33,7 @@ def test_a_benchmark_run_alone_keeps_the_others_figures(tmp_path: Path) -> None:
 
 
 def test_a_quick_run_says_that_its_ratios_do_not_count(tmp_path: Path) -> None:
-    book = Book(tmp_path / "figures", is_quick=True)
+    book = Book(tmp_path / "figures", ["scale"], is_quick=True)
     book.add("scale", Result(figures=[]))
     assert "its ratios are not the goals' ones" in book.page.read_text()
 
