@@ -99,7 +99,7 @@ def _commit() -> str:
 class Book:
     """The folder with what was measured last: results.json, the charts, and beside it the page.
 
-    A benchmark that is run alone replaces its own part only.
+    A benchmark that is run alone replaces its own part only; a quick run begins a new book.
     """
 
     def __init__(self, folder: Path, order: Sequence[str], *, is_quick: bool) -> None:
@@ -108,7 +108,7 @@ class Book:
         self._machine = machine()  # before this run changes what git looks at
         self._file = folder / "results.json"
         self._parts: dict[str, Any] = {}
-        if self._file.exists():
+        if self._file.exists() and not is_quick:
             self._parts = json.loads(self._file.read_text())
 
     def add(self, name: str, result: Result) -> None:
