@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from PIL import Image
 
-# Above this many pixels one strip in eight tells as much as one in four does below.
-LARGE = 600_000
-LARGEST_SAMPLE = 1_000_000
+LARGEST_SAMPLE = 750_000  # pixels
 
 
 def strips(image: Image.Image, height: int) -> tuple[Image.Image, float]:
     """Every fourth strip of ``height`` pixels, or fewer, and the share of the whole they hold."""
-    pixels = image.width * image.height
-    one_in = max(4 if pixels <= LARGE else 8, pixels // LARGEST_SAMPLE)
+    one_in = max(4, image.width * image.height // LARGEST_SAMPLE)
     first = min(one_in // 2 * height, max(image.height - height, 0))
     tops = range(first, max(image.height - height, 0) + 1, height * one_in)
     sample = Image.new(image.mode, (image.width, height * len(tops)), None)
