@@ -153,7 +153,8 @@ def _next(done: list[Try], budget: int, knob: Knob, *, last: bool) -> float:
     aim = (1 + knob.good_enough) / 2 * max(budget, 1)
     step = math.log(aim / max(done[-1].size, 1)) / _slope(done, knob)
     x = knob.clamp(done[-1].x + step)
-    if too_large and fitting and not low < x < high:
+    passed = x <= low or (x >= high and done[-1].size > budget)
+    if too_large and fitting and passed:
         x = knob.clamp((low + high) / 2)
     return x
 
