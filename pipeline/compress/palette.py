@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from PIL import Image, ImageChops
@@ -31,15 +32,13 @@ def is_graphic(image: Image.Image) -> bool:
     return image.mode in ("L", "RGB") and counted(image.convert("RGB")) is not None
 
 
-def below_floor(image: Image.Image) -> float:
-    """The knob's last value of all: down to 2 colours, while each is still the colour it was."""
-    few = FLOOR
-    found = counted(image.convert("RGB")) or []
-    for colours in FEWER_COLOURS if found else ():
-        if not _keep_each(found, colours):
+def below_floor(image: Image.Image) -> Iterator[float]:
+    """Values of the knob for even fewer colours, while each is still the colour it was."""
+    found = counted(image.convert("RGB"))
+    for colours in FEWER_COLOURS:
+        if found is None or not _keep_each(found, colours):
             break
-        few = 8 - math.log2(colours)
-    return few
+        yield 8 - math.log2(colours)
 
 
 def _keep_each(found: Counted, colours: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from PIL import Image
@@ -11,7 +11,7 @@ from PIL import Image
 from pipeline.compress import colour
 from pipeline.compress.picture import Picture
 from pipeline.compress.png_pack import Outlook, packed, quick
-from pipeline.compress.search import Attempt, Knob, finest_that_fits
+from pipeline.compress.search import Attempt, Knob, Try, finest_that_fits
 
 Frames = tuple[Image.Image, ...]
 
@@ -21,6 +21,7 @@ MOST_PACKS = 3
 GOOD_ENOUGH, FORETOLD = 0.88, 0.08
 CLOSE = 1.05  # times the budget may be foretold, and still fit
 HOPELESS = 1.25  # times the budget: nothing is packed to learn that it does not fit
+FAR = 2.5  # times the budget: so much is not saved between eight colours and two
 LARGE_ENOUGH = 160  # pixels: ten times the side at which a picture is not made smaller any more
 
 
@@ -28,7 +29,7 @@ class Way:
     """The finest value of a knob that fits, and the error that it makes.
 
     ``reduce`` gives the frames at a value of the knob; the search is on the ``outlook``'s part.
-    ``below_floor`` may lead the knob beyond its coarsest value, where fewer pixels may be better.
+    ``below_floor`` may give values beyond the knob's, at which fewer pixels may be better.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Way:
         knob: Knob,
         outlook: Outlook,
         budget: int,
-        below_floor: Callable[[], float] | None = None,
+        below_floor: Callable[[], Iterable[float]] = tuple,
     ) -> None:
         self.picture, self.reduce, self.method, self.knob = picture, reduce, method, knob
         self.outlook, self.share, self.budget = outlook, outlook.share, budget
@@ -49,12 +50,12 @@ class Way:
         self.search()
 
     def search(self) -> None:
-        budget = int(self.budget / self.share)
-        self.found = finest_that_fits(self.encode, budget, self.knob)
-        below = self.below_floor() if self.below_floor and not self._is_close() else self.floor
-        if below > self.floor:
-            knob = replace(self.knob, start=below, coarsest=below)
-            self.found = finest_that_fits(self.encode, budget, knob)
+        self.found = finest_that_fits(self.encode, int(self.budget / self.share), self.knob)
+        for x in self.below_floor():
+            if self._is_close() or self.foretold > FAR * self.budget:
+                break
+            if x > self.x:
+                self.found = replace(self.found, best=Try(x, self.encode(x)))
 
     @property
     def x(self) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from pipeline.compress import Options, compress
 from pipeline.compress.png_chunks import chunk, chunks, with_chunks
@@ -43,12 +44,12 @@ def test_what_says_only_what_every_browser_takes_for_granted_goes(said: bytes) -
 
 
 def line_plot(size: tuple[int, int] = (500, 400)) -> Image.Image:
-    """Thin grey lines, drawn twice as large so that their edges are smooth."""
+    """Thin lines in 16 greys, drawn twice as large so that their edges are smooth."""
     image = Image.new("L", (2 * size[0], 2 * size[1]), "white")
     draw = ImageDraw.Draw(image)
     for number in range(30):
         draw.line((20, 20 + 25 * number, 980, 780 - 20 * number), fill=number * 3, width=3)
-    return image.resize(size, Image.Resampling.LANCZOS)
+    return image.resize(size, Image.Resampling.LANCZOS).quantize(16)
 
 
 def test_a_line_plot_that_is_packed_well_keeps_its_pixels() -> None:
@@ -67,3 +68,41 @@ def test_a_white_ground_stays_exactly_white(mode: str) -> None:
     assert opened(done.content).convert("RGB").crop((2, 2, 298, 78)).getcolors() == [
         (296 * 76, (255, 255, 255))
     ]
+
+
+def test_a_small_mark_in_its_own_colour_keeps_it() -> None:
+    image = line_plot().convert("RGB")
+    ImageDraw.Draw(image).rectangle((400, 20, 430, 30), fill=(255, 220, 60))
+    packed = compress(saved(image, "PNG"), Options(reduce_by=1)).content
+    done = compress(packed, Options(reduce_by=60))
+    mark = opened(done.content).convert("RGB").resize(image.size).crop((410, 23, 420, 27))
+    assert done.target_met
+    assert difference(mark, Image.new("RGB", mark.size, (255, 220, 60))) < 40
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_what_fits_without_loss_keeps_every_pixel(mode: str) -> None:
+    image = drawing().convert("L").convert(mode) if mode == "I;16" else drawing().convert(mode)
+    done = compress(saved(image, "PNG", compress_level=0))
+    assert done.method == "lossless"
+    same = "I" if mode == "I;16" else "RGBA"
+    assert opened(done.content).convert(same).tobytes() == image.convert(same).tobytes()
+
+
+def test_the_transparent_colours_of_a_palette_stay_transparent() -> None:
+    image = drawing().quantize(24)
+    original = saved(image, "PNG", compress_level=0, transparency=bytes([0, 128, 255]))
+    before, after = (
+        opened(each).convert("RGBA") for each in (original, compress(original).content)
+    )
+    assert after.getchannel("A").tobytes() == before.getchannel("A").tobytes()
+
+
+def test_a_large_photo_is_packed_beside_the_worker() -> None:
+    noise = np.random.default_rng(1).integers(0, 40, (800, 1000, 3), np.uint8)
+    image = ImageChops.add(photo((1000, 800)), Image.fromarray(noise))
+    original = saved(image, "PNG", compress_level=1)
+    done = compress(original)
+    assert done.target_met
+    assert done.scale == 1
+    assert difference(image, opened(done.content)) < 10
