@@ -265,6 +265,18 @@ def test_a_bucket_that_never_answers_is_given_up_in_time(
         assert time.monotonic() - started < 5
 
 
+def test_a_refused_upload_that_cannot_be_dropped_is_still_only_refused(
+    s3: S3, bucket_at: BucketAt, public_id: UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Proxy(s3.address) as proxy:
+        bucket = bucket_at(proxy.address)
+        proxy.down()
+
+        bucket.drop_upload(public_id)
+
+    assert "a refused upload stays" in caplog.text
+
+
 def test_right_after_a_failure_nobody_waits_for_another(s3: S3, bucket_at: BucketAt) -> None:
     with Proxy(s3.address) as proxy:
         bucket = bucket_at(proxy.address)
