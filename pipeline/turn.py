@@ -26,7 +26,7 @@ from settings import Settings
 
 logger = logging.getLogger(__name__)
 
-REFILL_SECONDS = 0.5  # of work in one claim: so claims cost little, and new requests wait little
+REFILL_SECONDS = 0.25  # of work in one claim: so claims cost little, and new requests wait little
 MOST_CLAIMED = 16  # thumbnails cost about as much time as their claims would, one by one
 IDLE_SECONDS = 0.2  # before asking again, when nothing was due but downloads are still under way
 SHARES = 4  # of a request's last images, one of which a process may have in flight
