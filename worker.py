@@ -42,7 +42,7 @@ from webhook import Deliveries
 logger = logging.getLogger(__name__)
 
 TURN_SECONDS = 300  # then the process rings again; a stopping worker ends its turn at once
-HEADROOM = 2 * 1024 * MIB
+HEADROOM = 2560 * MIB
 HANDFUL = 8  # rings at a time, at most
 
 QUICK = {"socket_timeout": 1, "socket_connect_timeout": 1}
@@ -103,7 +103,8 @@ def process() -> Process:
 def _limit_memory() -> None:
     """A picture that needs more than HEADROOM fails, instead of taking the machine down.
 
-    The most that honest work was seen to need is 600 MiB for 100 megapixels, and the downloads.
+    The most that honest work was seen to need is 1 GB, for a PNG of 30 megapixels, beside the
+    downloads, and what the threads of these and of a bucket set aside.
     """
     statm = Path("/proc/self/statm")
     if statm.exists():  # on Linux

@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 BATCH = 16  # outcomes of one transaction; thumbnails fill it in a tenth of a second
 FLUSH_SECONDS = 0.1  # so a poller is hardly behind; a busy worker fills its batches sooner
 PATIENCE_SECONDS = 1.0  # between two tries to reach a database that is away
-FULL_DISK_SECONDS = 30.0  # after which an image that could not be saved is made anew
 STUCK_SECONDS = 900.0  # in one picture; a PNG of 30 megapixels took 73, more when busy
 
 
@@ -153,7 +152,9 @@ class Ledger:
         except OSError:
             logger.exception("images could not be saved")
             return [
-                outcome if content is None else Outcome.given_back(outcome.image, FULL_DISK_SECONDS)
+                outcome
+                if content is None  # what could not be saved is made anew, when a lease is over
+                else Outcome.given_back(outcome.image, self._lease_seconds)
                 for outcome, content in batch
             ]
         return [outcome for outcome, _ in batch]
