@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from PIL import Image
 
-from pipeline.compress import colour, palette, png_chunks
+from pipeline.compress import colour, palette, png_chunks, png_rows
 from pipeline.compress.picture import Picture
 from pipeline.compress.png_pack import SHARE_OF_FLAT, Outlook, outlook, packed
 from pipeline.compress.png_way import Way
@@ -22,12 +22,14 @@ from pipeline.compress.source import Source
 Frames = tuple[Image.Image, ...]
 
 # Up to so many times the budget the encode is made: so far off can be its estimate, without loss
-# and with.
-HOPE, MARGIN = 1.1, 1.15
+# (of a small picture, which is quickly tried with more filters, farther) and with.
+HOPE, HOPE_OF_SMALL, MARGIN = 1.1, 1.35, 1.15
 
 # Steps between levels: up to the first the error is so small that no palette is looked for;
 # beyond the second even a photo shows bands.
 STEP_WITHOUT_DOUBT, COARSEST_STEP = 8, 16
+# Half steps that divide 256: PNG's filters count modulo 256, and then stay on the levels.
+FAVOURED = (16, 8, 4)
 # d log(size) over half a step at about six, and over half as many colours; from the corpus.
 SLOPE_OF_STEP, SLOPE_OF_COLOURS = -0.04, -0.2
 # Where to start: a lossless encode of up to FULL times the budget fits with 256 colours; each
@@ -48,12 +50,20 @@ def _shrink(picture: Picture, budget: int) -> Attempt:
     frames = colour.same_mode(colour.presentable(frame) for frame in picture.frames)
     plain = replace(picture, frames=tuple(colour.without_hidden(frame) for frame in frames))
     told = outlook(plain)
-    if picture.animated or picture.image.mode == "I;16" or told.size <= HOPE * budget:
-        exact = tuple(_without_loss(frame) for frame in picture.frames)
-        content = packed(picture, exact, flat=told.flat)
-        if len(content) <= budget:
-            return Attempt(content=content, size=len(content), method="lossless")
+    exact = _exact(picture, told, budget)
+    if exact and len(exact) <= budget:
+        return Attempt(content=exact, size=len(exact), method="lossless")
     return _best(_ways(plain, told, budget))
+
+
+def _exact(picture: Picture, told: Outlook, budget: int) -> bytes:
+    """The picture without loss; nothing where that has no hope to fit."""
+    image = picture.image
+    hope = HOPE_OF_SMALL if image.width * image.height <= png_rows.SMALL else HOPE
+    if picture.animated or image.mode == "I;16" or told.size <= hope * budget:
+        frames = tuple(_without_loss(frame) for frame in picture.frames)
+        return packed(picture, frames, flat=told.flat)
+    return b""
 
 
 def _without_loss(frame: Image.Image) -> Image.Image:
@@ -92,7 +102,7 @@ def _best(ways: list[Way]) -> Attempt:
 
 def _by_levels(picture: Picture, told: Outlook, budget: int) -> Way:
     knob = Knob(start=12, finest=2, coarsest=2 * COARSEST_STEP, slope=SLOPE_OF_STEP, whole=True)
-    return Way(picture, _with_levels, "quality", knob, told, budget)
+    return Way(picture, _with_levels, "quality", knob, told, budget, favoured=FAVOURED)
 
 
 def _with_levels(frames: Frames, x: float) -> Frames:
