@@ -29,7 +29,7 @@ def is_graphic(image: Image.Image) -> bool:
     """Whether a good palette can be had: few colours, and no alpha, for which Pillow only has a
     coarse method.
     """
-    return image.mode in ("L", "RGB") and counted(image.convert("RGB")) is not None
+    return image.mode == "RGB" and counted(image) is not None
 
 
 def below_floor(image: Image.Image) -> Iterator[float]:

@@ -77,7 +77,7 @@ def _without_loss(frame: Image.Image) -> Image.Image:
 def _ways(picture: Picture, told: Outlook, budget: int) -> list[Way]:
     """The lossy ways that are worth a comparison."""
     image = picture.image
-    if palette.is_graphic(image) and (told.flat or image.mode != "L"):
+    if palette.is_graphic(image) or (image.mode == "L" and told.flat):
         way = _by_palette(picture, told, budget)
         # If it loses colours to fit, levels lose more; if it fits, they may use the rest.
         few = way.x > 0 or image.getcolors(256) is not None
