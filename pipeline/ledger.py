@@ -18,6 +18,7 @@ import database
 from database import ClaimedImage, Outcome
 from engine import Database, Unavailable
 from pipeline.storage import Storage
+from tables import Status
 
 logger = logging.getLogger(__name__)
 
@@ -164,8 +165,7 @@ class Ledger:
         try:
             if database.record(self._database, self._worker, outcomes):
                 self._when_ended()
-            for outcome in outcomes:
-                _log(outcome)
+            _log(outcomes)
         except Unavailable:
             logger.exception("outcomes could not be recorded yet", extra={"count": len(outcomes)})
             return False
@@ -190,12 +190,17 @@ class Ledger:
             os._exit(os.EX_SOFTWARE)
 
 
-def _log(outcome: Outcome) -> None:
-    image = outcome.image
-    fields = {"request_id": image.public_id, "row": image.row_number, "position": image.position}
-    about = {
-        "code": outcome.columns.get("error_code"),
-        "bytes": outcome.columns.get("output_bytes"),
-    }
-    shown = {name: value for name, value in about.items() if value is not None}
-    logger.info("image %s", outcome.status.lower(), extra=fields | shown)
+def _log(outcomes: list[Outcome]) -> None:
+    """A line for each image that did not go well, and one for all that did."""
+    completed = [outcome for outcome in outcomes if outcome.status is Status.COMPLETED]
+    if completed:
+        saved = sum(
+            each.columns["input_bytes"] - each.columns["output_bytes"] for each in completed
+        )
+        logger.info("images completed", extra={"count": len(completed), "bytes_saved": saved})
+    for outcome in outcomes:
+        image, code = outcome.image, outcome.columns.get("error_code")
+        if code:
+            place = {"row": image.row_number, "position": image.position}
+            fields = {"request_id": image.public_id, **place, "code": code}
+            logger.info("image %s", outcome.status.lower(), extra=fields)
