@@ -14,7 +14,7 @@ from reads import Found
 from tables import Status
 
 RECENT_SECONDS = 1.0
-MOST_RECENT = 16  # answers, of 400 kB at most
+MOST_RECENT, MOST_BYTES = 16, 500_000  # answers, and bytes of one that is worth keeping
 
 FIGURES = ("width", "height", "format", "method", "quality", "scale", "encodes", "target_met")
 
@@ -37,6 +37,8 @@ class Recent:
         return body if is_recent and state == _state(request) else None
 
     def keep(self, asked: Hashable, request: Found, body: bytes) -> None:
+        if len(body) > MOST_BYTES:
+            return
         with self._lock:
             self._kept.pop(asked, None)
             self._kept[asked] = (time.monotonic(), _state(request), body)

@@ -194,6 +194,7 @@ def _serve() -> sa.Update:
     served_at = sa.case((answered >= HEAD_START, utc_now()), else_=Request.served_at)
     return (
         sa.update(Request)
+        .with_hint("WITH (ROWLOCK, READPAST)", dialect_name="mssql")  # or all wait for one row
         .where(Request.id == sa.bindparam("served"))
         .values(status=Status.PROCESSING, served_at=served_at)
     )
@@ -302,7 +303,8 @@ def record(tx: Connection, worker: str, outcomes: Collection[Outcome]) -> bool:
 
 def _settle_copies(tx: Connection, image_id: int, columns: dict[str, Any]) -> int:
     """Answer the images with the same URL as this one does; how many there are."""
-    copies = sa.update(Image).where(*_is_copy_of(Image, image_id)).values(columns)
+    values = {name: sa.null() if value is None else value for name, value in columns.items()}
+    copies = sa.update(Image).where(*_is_copy_of(Image, image_id)).values(values)
     return tx.execute(copies).rowcount
 
 
@@ -430,9 +432,11 @@ def recover(tx: Connection, claim_limit: int) -> None:
         .values(blamed)
         .returning(Image.id, Image.request_id)
     ).all()
-    for image_id, request_id in ended:
-        copies = _settle_copies(tx, image_id, blamed)
-        _count(tx, [Answer(request_id, Status.FAILED, {}, copies)])
+    answers = [
+        Answer(request_id, Status.FAILED, {}, _settle_copies(tx, image_id, blamed))
+        for image_id, request_id in ended
+    ]
+    _count(tx, answers)
     marked = {"stops": sa.case((Image.stops == 0, 1), else_=Image.stops)}
     for table, values in ((Image, marked), (Webhook, {})):
         tx.execute(

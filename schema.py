@@ -102,7 +102,10 @@ def _in_words(error: DBAPIError) -> str:
 
 def _check_tables(connection: Connection) -> None:
     if missing := tables.missing(connection):
-        raise WrongDatabase(f"Not there: {', '.join(missing)}. Run schema.sql of this version.")
+        raise WrongDatabase(
+            f"Not there: {', '.join(missing)}. Run schema.sql of this version; it makes whole "
+            "tables only, so drop those of an earlier version first."
+        )
 
 
 def _check_rights(connection: Connection) -> None:

@@ -1,7 +1,8 @@
 """Writes down what a worker did, beside its work: files first, then rows, a batch at a time.
 
-One thread per turn saves the compressed images, records outcomes at most FLUSH_SECONDS late, and
-renews the leases of everything that is claimed and not yet recorded.
+One thread per turn saves the compressed images and records outcomes, at most FLUSH_SECONDS late;
+another renews the leases of everything that is claimed and not yet recorded, however long the disk
+or the bucket takes.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import database
 from database import ClaimedImage, Outcome
 from engine import Database, Unavailable
 from pipeline.storage import Storage
+from settings import MIB
 from tables import Status
 
 logger = logging.getLogger(__name__)
 
 BATCH = 16  # outcomes of one transaction; thumbnails fill it in a tenth of a second
+MOST_WAITING, MOST_WAITING_BYTES = 4 * BATCH, 64 * MIB  # posted and not yet written
 FLUSH_SECONDS = 0.1  # so a poller is hardly behind; a busy worker fills its batches sooner
 PATIENCE_SECONDS = 1.0  # between two tries to reach a database that is away
 STUCK_SECONDS = 900.0  # in one picture; a PNG of 30 megapixels took 73, more when busy
@@ -47,12 +50,15 @@ class Ledger:
         self._changed = threading.Condition()
         self._closing = self._in_haste = False
         self._failure: BaseException | None = None
-        self._renewed_at = time.monotonic()
+        self._waiting_bytes = 0
         self._compressing_since: float | None = None
-        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread = threading.Thread(target=self._keep_books, name="ledger", daemon=True)
+        self._is_over = threading.Event()
+        self._leases = threading.Thread(target=self._keep_leases, name="leases", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._leases.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,6 +69,8 @@ class Ledger:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
+        self._is_over.set()
+        self._leases.join()
 
     def hold(self, images: list[ClaimedImage]) -> None:
         """Keep these claims alive until their outcomes are recorded."""
@@ -72,12 +80,15 @@ class Ledger:
     def post(self, outcome: Outcome, content: bytes | None = None) -> None:
         """Have an outcome recorded; ``content`` is saved under its ``output_name`` before.
 
-        Raises RuntimeError when nothing can be recorded any more.
+        Waits while too much is waiting already. Raises RuntimeError when nothing can be recorded
+        any more.
         """
         with self._changed:
+            self._changed.wait_for(lambda: self._failure or not self._is_overfull())
             if self._failure:
                 raise RuntimeError("the ledger broke down") from self._failure
             self._posted.append((outcome, content))
+            self._waiting_bytes += len(content or b"")
             self._changed.notify_all()
 
     def flush(self) -> None:
@@ -99,25 +110,34 @@ class Ledger:
         finally:
             self._compressing_since = None
 
-    def _run(self) -> None:
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Around a thread: when it breaks down, the turn must not go on for nothing."""
         try:
-            while self._step():
-                pass
-        except Exception as error:  # the turn must not go on for nothing
+            yield
+        except Exception as error:
             with self._changed:
                 self._failure = error
                 self._changed.notify_all()
 
+    def _keep_books(self) -> None:
+        with self._telling():
+            while self._step():
+                pass
+
+    def _keep_leases(self) -> None:
+        with self._telling():
+            while not self._is_over.wait(self._lease_seconds / 3):
+                self._renew()
+                self._end_if_stuck()
+
     def _step(self) -> bool:
         batch = self._next_batch()
         self._write(batch)
-        if time.monotonic() - self._renewed_at > self._lease_seconds / 3:
-            self._renew()
-        self._end_if_stuck()
         with self._changed:
-            if not self._posted:
-                self._in_haste = False
-                self._changed.notify_all()
+            self._waiting_bytes -= sum(len(content or b"") for _, content in batch)
+            self._in_haste = self._in_haste and bool(self._posted)
+            self._changed.notify_all()
             return bool(self._posted) or not self._closing
 
     def _next_batch(self) -> list[tuple[Outcome, bytes | None]]:
@@ -126,6 +146,9 @@ class Ledger:
             self._changed.wait_for(self._is_full, FLUSH_SECONDS)
             batch, self._posted = self._posted[:BATCH], self._posted[BATCH:]
         return batch
+
+    def _is_overfull(self) -> bool:
+        return len(self._posted) >= MOST_WAITING or self._waiting_bytes >= MOST_WAITING_BYTES
 
     def _is_full(self) -> bool:
         return self._closing or self._in_haste or len(self._posted) >= BATCH
@@ -180,8 +203,6 @@ class Ledger:
             database.renew(self._database, self._worker, ids, self._lease_seconds)
         except Unavailable:
             logger.exception("leases could not be renewed", extra={"count": len(ids)})
-        else:
-            self._renewed_at = time.monotonic()
 
     def _end_if_stuck(self) -> None:
         since = self._compressing_since

@@ -147,12 +147,14 @@ class Workshop:
         """Images of a host below its limit, or, where no other has any, of one at its limit."""
         self._claims += 1
         paused, at_limit = self._pauses.hosts(), window.hosts_at_limit()
-        for passing_over in (paused | at_limit, paused) if at_limit else (paused,):
-            if claimed := self._claim_from(passing_over, window):
-                return claimed
-        return []
+        claimed = self._claim_from(paused | at_limit, window.room_of)
+        if not claimed and at_limit:
+            claimed = self._claim_from(paused, window.room_of_last)
+        return claimed
 
-    def _claim_from(self, passing_over: set[str], window: Window) -> list[ClaimedImage]:
+    def _claim_from(
+        self, passing_over: set[str], limit_of_host: Callable[[str], int]
+    ) -> list[ClaimedImage]:
         """What is due, also when other workers are quicker a few times."""
         for _ in range(CLAIM_TRIES):
             claimed = database.claim_images(
@@ -162,7 +164,7 @@ class Workshop:
                 lease_seconds=self._settings.lease_seconds,
                 passing_over=passing_over,
                 shares=SHARES,
-                limit_of_host=window.room_of,
+                limit_of_host=limit_of_host,
                 head_start=self._claims % 4 != 0,  # a stream of small requests starves no large one
             )
             if claimed or claimed is None:

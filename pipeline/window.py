@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 MOST_BYTES = 64 * MIB  # downloaded, or expected of downloads; above it nothing more is claimed
 QUICK_SECONDS = 0.1  # a host that answers within it can be asked for more than its share
+AHEAD_SECONDS = 0.25  # for which downloads may wait for a thread, so that a claim takes several
 MOST_PAUSES = 200  # each is a parameter of a query, and there are 2,100 at most
 Arrival = tuple[ClaimedImage, bytes | DownloadFailed]
 
@@ -55,8 +56,10 @@ class Window:
         self._suspects: list[ClaimedImage] = []
         self._hosts: Counter[str] = Counter()  # downloads under way
         self._served: Counter[int] = Counter()
-        self._typical_bytes = 0.0  # of a download, lately
+        self._typical_bytes = float(MIB)  # of a download, lately
         self._seconds: dict[str, float] = {}  # of the last download from a host
+        self._under_way: dict[int, tuple[str, float]] = {}  # by image: the host, and since when
+        self._share = max(settings.download_concurrency // 2, 1)  # of a slow host
 
     def has_room(self) -> bool:
         """Whether it takes another refill, which may bring it over its number by that refill."""
@@ -80,9 +83,23 @@ class Window:
 
     def room_of(self, host: str) -> int:
         """How many more downloads from it may wait here; of a host not known yet, as if slow."""
-        if self._seconds.get(host, QUICK_SECONDS) < QUICK_SECONDS:
+        is_quick = self._seconds.get(host, QUICK_SECONDS) < QUICK_SECONDS
+        if is_quick and not self._is_waited_for(host):
             return sys.maxsize
-        return max(self._settings.download_concurrency // 2, 1) - self._hosts[host]
+        return self._share - self._hosts[host]
+
+    def _is_waited_for(self, host: str) -> bool:
+        """Whether a quick host has become a slow one: it is answering, but not at once."""
+        long_ago = time.monotonic() - QUICK_SECONDS
+        under_way = list(self._under_way.values())
+        return any(of == host and since < long_ago for of, since in under_way)
+
+    def room_of_last(self, host: str) -> int:
+        """The same where no other host has any: what all threads will have done in a moment."""
+        if host not in self._seconds:
+            return self._share
+        done = self._settings.download_concurrency * AHEAD_SECONDS / self._seconds[host]
+        return max(int(done), 1)
 
     def add(self, image: ClaimedImage) -> None:
         """Start its download, or, of a suspect, keep it."""
@@ -117,6 +134,7 @@ class Window:
     def _download(self, image: ClaimedImage) -> None:
         arrived: bytes | DownloadFailed
         started = time.monotonic()
+        self._under_way[image.id] = (image.host, started)
         try:
             arrived = download(
                 self._client,
@@ -131,7 +149,9 @@ class Window:
             arrived = DownloadFailed(
                 "download_error", "The download broke down here.", permanent=False
             )
-        self._seconds[image.host] = time.monotonic() - started
+        del self._under_way[image.id]
+        if isinstance(arrived, bytes):  # a refusal may be quick where the next picture is not
+            self._seconds[image.host] = time.monotonic() - started
         self._arrivals.put((image, arrived))
 
     def _collect(self, wait_seconds: float) -> None:

@@ -41,7 +41,7 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
     extra = png_chunks.dress(**picture.dress())
     if source.format == "png":
         extra += png_chunks.colour_space(source.original, with_profile=bool(picture.profile))
-    attempt = _shrink(picture, budget - len(extra))
+    attempt = _shrink(picture, max(budget - len(extra), 1))
     content = attempt.content and png_chunks.with_chunks(attempt.content, extra)
     return replace(attempt, content=content, size=attempt.size + len(extra))
 

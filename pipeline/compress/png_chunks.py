@@ -17,8 +17,9 @@ CICP_OF_SRGB = bytes((1, 13, 0, 1))
 LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"cICP": 4}
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+def chunk(name: bytes, data: bytes | bytearray) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))
+    return b"".join([struct.pack(">I", len(data)), name, data, checksum])
 
 
 def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -71,7 +71,9 @@ def packed(
     content = stored(image, depth or depth_of(image))
     megabytes = image.width * image.height * len(image.getbands()) / 1e6
     if megabytes * how.seconds > LONGEST_HELD:
-        return _in_a_process(content, how, str(reduce), str(reduce and to_grey)) or content
+        made = _in_a_process(content, how, str(reduce), str(reduce and to_grey))
+        if made:
+            return made
     return oxipng_process.optimised(
         content, how.filters, how.level, reduce=reduce, to_grey=reduce and to_grey
     )
@@ -79,22 +81,32 @@ def packed(
 
 def stored(image: Image.Image, depth: int) -> bytes:
     """The picture as a PNG that is not compressed: what Pillow's would take longest with."""
-    rows = image.tobytes(
-        "raw", f"P;{depth}" if depth < 8 else RAW_MODES.get(image.mode, image.mode)
-    )
-    size = len(rows) // image.height
-    packer = zlib.compressobj(0)
-    parts = [packer.compress(b"\0" + rows[at : at + size]) for at in range(0, len(rows), size)]
+    mode = f"P;{depth}" if depth < 8 else RAW_MODES.get(image.mode, image.mode)
     head = struct.pack(">2I5B", *image.size, depth, COLOUR_TYPES[image.mode], 0, 0, 0)
     return b"".join(
         [
             SIGNATURE,
             chunk(b"IHDR", head),
             _palette(image, 1 << depth) if image.mode == "P" else b"",
-            chunk(b"IDAT", b"".join([*parts, packer.flush()])),
+            chunk(b"IDAT", _rows(image.tobytes("raw", mode), image.height)),
             chunk(b"IEND", b""),
         ]
     )
+
+
+def _rows(pixels: bytes, height: int) -> bytearray:
+    """zlib's format around rows that are neither filtered nor compressed.
+
+    Nothing is copied that need not be: a large picture is a large part of a process's memory.
+    """
+    size = len(pixels) // height
+    view = memoryview(pixels)
+    packer = zlib.compressobj(0)
+    made = bytearray()
+    for at in range(0, len(pixels), size):
+        made += packer.compress(b"\0" + view[at : at + size])
+    made += packer.flush()
+    return made
 
 
 def _palette(image: Image.Image, most: int) -> bytes:
@@ -107,8 +119,11 @@ def _palette(image: Image.Image, most: int) -> bytes:
 
 
 def _in_a_process(content: bytes, how: Effort, *flags: str) -> bytes:
-    """What the process made; nothing where the system ended it, short of memory."""
+    """What the process made; nothing where it did not start or was ended, short of memory."""
     command = [sys.executable, "-I", oxipng_process.__file__, ",".join(how.filters), str(how.level)]
     command += flags
-    made = subprocess.run(command, input=content, capture_output=True, check=False)  # noqa: S603
+    try:
+        made = subprocess.run(command, input=content, capture_output=True, check=False)  # noqa: S603
+    except OSError:
+        return b""
     return made.stdout if made.returncode == 0 else b""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -48,7 +47,7 @@ class Way:
         self.picture, self.reduce, self.method, self.knob = picture, reduce, method, knob
         self.outlook, self.share, self.budget = outlook, outlook.share, budget
         self.floor, self.below_floor, self.favoured = knob.coarsest, below_floor, favoured
-        self.encode = functools.cache(self._quick)
+        self.quick: dict[float, bytes] = {}  # tried so far
         self.packed: dict[float, bytes] = {}
         self.search()
 
@@ -111,5 +110,9 @@ class Way:
     def _is_close(self) -> bool:
         return self.foretold <= (1 if self.packed else CLOSE) * self.budget
 
-    def _quick(self, x: float) -> bytes:
-        return quick(self.picture, self.reduce(self.outlook.part, x), flat=self.outlook.flat)
+    def encode(self, x: float) -> bytes:
+        """Quickly, of the outlook's part."""
+        if x not in self.quick:
+            reduced = self.reduce(self.outlook.part, x)
+            self.quick[x] = quick(self.picture, reduced, flat=self.outlook.flat)
+        return self.quick[x]

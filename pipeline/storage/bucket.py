@@ -144,7 +144,7 @@ class Bucket:
         return StoredFile(
             io.BufferedReader(content, WINDOW),
             found.meta["size"],
-            etag.strip('"'),
+            etag.removeprefix("W/").strip('"'),
             found.meta["last_modified"],
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import secrets
 import shutil
@@ -20,6 +21,8 @@ from settings import MIB
 # one of Linux for a whole file system (syncfs(2)), which Python has no name for.
 SHARE_A_SYNC = 4
 syncfs: Any = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+
+FULL_OR_BROKEN = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 class Folders:
@@ -39,11 +42,16 @@ class Folders:
 
     @contextmanager
     def keep_upload(self, public_id: UUID, source: IO[bytes]) -> Iterator[Path]:
-        self.upload_dir.mkdir(parents=True, exist_ok=True)
         path = self.upload_path(public_id)
-        with _written_whole(path) as file:
-            shutil.copyfileobj(source, file, MIB)
-        _sync_folder(self.upload_dir)
+        try:
+            self.upload_dir.mkdir(parents=True, exist_ok=True)
+            with _written_whole(path) as file:
+                shutil.copyfileobj(source, file, MIB)
+            _sync_folder(self.upload_dir)
+        except OSError as error:
+            if error.errno in FULL_OR_BROKEN:
+                raise StorageUnavailable(str(error)) from error
+            raise
         yield path
 
     def drop_upload(self, public_id: UUID) -> None:
@@ -107,7 +115,7 @@ def _write_whole(path: Path, content: bytes, *, sync: bool) -> None:
             os.fsync(descriptor)
         part.replace(path)
     except BaseException:
-        part.unlink()
+        part.unlink(missing_ok=True)
         raise
     finally:
         os.close(descriptor)

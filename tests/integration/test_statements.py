@@ -73,7 +73,8 @@ def statements(database: Database) -> Statements:
     compiled: Statements = []
 
     def compile_too(_: Any, statement: ClauseElement, rows: Any, row: Any, __: Any) -> None:
-        dialect = mssql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+        dialect: Any = mssql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+        dialect._supports_offset_fetch = True  # as after a look at any server since 2012
         values = rows[0] if rows else row
         as_t_sql: Any = statement.compile(dialect=dialect, column_keys=list(values) or None)
         compiled.append(as_t_sql.construct_expanded_state(values).statement)
