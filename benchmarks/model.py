@@ -1,0 +1,277 @@
+"""What 10, 100 and 1,000 worker processes ask of what they share: a model, not a measurement.
+
+python -m benchmarks.model prints the tables of docs/running-big.md.
+
+Figures of one process were measured or counted on running code (the page says how); those of
+``Assumed`` were not, and are options of the command. The processes are simulated: each claims,
+compresses and records in the sizes and with the waits of the real code, and what they queue for is
+the one row of a request that every claim and every batch of outcomes updates.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from heapq import heappop, heappush
+from itertools import count
+
+from pipeline.ledger import BATCH, FLUSH_SECONDS
+from pipeline.storage.bucket import SIDE_BY_SIDE
+from pipeline.turn import MOST_CLAIMED, REFILL_SECONDS
+from settings import Settings
+
+PROCESSES = (10, 100, 1_000)
+REQUESTS = (1, 10, 100)
+WARM_UP, SECONDS = 20.0, 20.0  # simulated; only what is recorded after the warm-up counts
+LOOKS = 10  # of a ledger that waits for a full batch, in one FLUSH_SECONDS
+WINDOW = Settings.download_concurrency
+
+RECORD_STATEMENTS = 4  # counted; and one more for each further request in a batch
+BESIDE = (6, 4)  # statements, transactions in SWEEP_SECONDS: what a busy process does beside
+CONNECTIONS = 2  # counted, to the database: the main thread's and the ledger's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assumed:
+    """Nobody of us has measured these on Microsoft's SQL Server or on a cloud's bucket."""
+
+    hold_ms: float = 2.0  # a row's lock: the update, a round trip, the commit
+    statement_ms: float = 0.5  # of the server's CPU
+    round_trip_ms: float = 0.5  # to the database
+    put_ms: float = 50.0  # of one small object into a bucket
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """Pictures, and what one of them takes of a process."""
+
+    name: str
+    cpu_ms: float
+    kb_in: float
+    kb_out: float
+    fetch_ms: float = 0.0
+    most_claimed: int = MOST_CLAIMED
+    of_claim: tuple[int, int] = (4, 1)  # statements, transactions
+
+    @property
+    def seconds(self) -> float:
+        """Between two images of a process whose storage and database are quick."""
+        return max(self.cpu_ms, self.fetch_ms / WINDOW) / 1000
+
+    @property
+    def claimed(self) -> int:
+        """Images of one claim, as pipeline/turn.py chooses it."""
+        return round(min(max(REFILL_SECONDS / self.seconds, 1), self.most_claimed))
+
+
+KINDS = (
+    Kind(name="thumbnails", cpu_ms=4.9, kb_in=36, kb_out=16),
+    Kind(
+        name="thumbnails of one host, 150 ms away",
+        cpu_ms=7.4,
+        kb_in=36,
+        kb_out=16,
+        fetch_ms=150,
+        most_claimed=1,
+        of_claim=(8, 2),
+    ),
+    Kind(name="photos", cpu_ms=95, kb_in=1_708, kb_out=738),
+)
+
+
+# --- the simulation ---------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Row:
+    """A request's row: locked by one transaction at a time, in the order of asking."""
+
+    number: int
+    served_at: float = 0.0
+    is_locked: bool = False
+    waiting: deque[Step] = field(default_factory=deque)
+
+
+Step = Generator["float | Row", None, None]  # yields seconds to sleep, or a row to lock
+
+
+@dataclass
+class Seen:
+    """What happened after the warm-up."""
+
+    images: int = 0
+    statements: int = 0
+    transactions: int = 0
+
+
+class Simulation:
+    """Worker processes at requests that never end."""
+
+    def __init__(self, kind: Kind, assumed: Assumed, *, processes: int, requests: int) -> None:
+        self.kind, self.assumed = kind, assumed
+        self.rows = [Row(number) for number in range(requests)]
+        self.seen = Seen()
+        self.now = 0.0
+        self._order = count()
+        self._due: list[tuple[float, int, Step]] = []
+        for number in range(processes):
+            worker = Worker(self)
+            starts_at = WARM_UP / 2 * number / processes
+            self._resume(worker.main(), starts_at)
+            self._resume(worker.ledger(), starts_at)
+
+    def run(self) -> Seen:
+        while self._due and self.now < WARM_UP + SECONDS:
+            self.now, _, step = heappop(self._due)
+            wish = next(step)
+            if isinstance(wish, Row):
+                self._lock(wish, step)
+            else:
+                self._resume(step, wish)
+        return self.seen
+
+    def note(self, *, statements: int, transactions: int = 1, images: int = 0) -> None:
+        """Something has been committed."""
+        if self.now > WARM_UP:
+            self.seen.transactions += transactions
+            self.seen.statements += statements
+            self.seen.images += images
+
+    def unlock(self, row: Row) -> None:
+        row.is_locked = bool(row.waiting)
+        if row.waiting:
+            self._resume(row.waiting.popleft(), 0)
+
+    def _lock(self, row: Row, step: Step) -> None:
+        if row.is_locked:
+            row.waiting.append(step)
+        else:
+            row.is_locked = True
+            self._resume(step, 0)
+
+    def _resume(self, step: Step, seconds: float) -> None:
+        heappush(self._due, (self.now + seconds, next(self._order), step))
+
+
+class Worker:
+    """One process: its main thread claims and compresses, its ledger saves and records."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._all, self._kind = simulation, simulation.kind
+        self._hold = simulation.assumed.hold_ms / 1000
+        self._put = simulation.assumed.put_ms / 1000
+        self._statement = (
+            simulation.assumed.statement_ms + simulation.assumed.round_trip_ms
+        ) / 1000
+        self._claimed: deque[Row] = deque()
+        self._posted: deque[Row] = deque()
+
+    def main(self) -> Step:
+        while True:
+            if len(self._claimed) < WINDOW:
+                yield from self._claim()
+            yield self._kind.seconds
+            self._posted.append(self._claimed.popleft())
+
+    def _claim(self) -> Step:
+        statements, transactions = self._kind.of_claim
+        yield self._statement
+        row = min(self._all.rows, key=lambda each: each.served_at)
+        yield self._statement * (statements - 2)
+        yield row
+        yield self._hold
+        row.served_at = self._all.now
+        self._all.unlock(row)
+        self._all.note(statements=statements, transactions=transactions)
+        self._claimed += [row] * self._kind.claimed
+
+    def ledger(self) -> Step:
+        while True:
+            for _ in range(LOOKS):
+                if len(self._posted) < BATCH:
+                    yield FLUSH_SECONDS / LOOKS
+            batch = [self._posted.popleft() for _ in range(min(BATCH, len(self._posted)))]
+            if batch:
+                yield self._put * -(-len(batch) // SIDE_BY_SIDE)
+                yield from self._record(batch)
+
+    def _record(self, batch: Sequence[Row]) -> Step:
+        yield self._statement * (RECORD_STATEMENTS - 1)
+        rows = sorted(set(batch), key=lambda row: row.number)
+        for row in rows:
+            yield row
+            yield self._hold / len(rows)
+        for row in rows:
+            self._all.unlock(row)
+        self._all.note(statements=RECORD_STATEMENTS - 1 + len(rows), images=len(batch))
+
+
+# --- the tables -------------------------------------------------------------------------------
+
+
+def alone(kind: Kind, assumed: Assumed) -> Seen:
+    """A process that shares nothing with others."""
+    return Simulation(kind, assumed, processes=1, requests=1).run()
+
+
+def contention(kind: Kind, assumed: Assumed) -> Iterator[list[str]]:
+    """Images a second by how many requests there are, and as a share of what processes could do."""
+    could_do = alone(kind, assumed).images / SECONDS
+    for processes in PROCESSES:
+        cells = [kind.name, f"{processes:,}", f"{could_do * processes:,.0f}"]
+        for requests in REQUESTS:
+            seen = Simulation(kind, assumed, processes=processes, requests=requests).run()
+            rate = seen.images / SECONDS
+            cells.append(f"{rate:,.0f} ({min(rate / could_do / processes, 1):.0%})")
+        yield cells
+
+
+def shared(kind: Kind, assumed: Assumed) -> Iterator[list[str]]:
+    """What the processes ask for a second, if nothing holds them up."""
+    seen = alone(kind, assumed)
+    images, statements, transactions = (
+        count / SECONDS + beside / Settings.sweep_seconds
+        for count, beside in zip(
+            (seen.images, seen.statements, seen.transactions), (0, *BESIDE), strict=True
+        )
+    )
+    for processes in PROCESSES:
+        yield [
+            kind.name,
+            f"{processes:,}",
+            f"{images * processes:,.0f}",
+            f"{transactions * processes:,.0f}",
+            f"{statements * processes:,.0f}",
+            f"{statements * processes * assumed.statement_ms / 1000:,.1f}",
+            f"{CONNECTIONS * processes:,}",
+            f"{images * processes * kind.kb_in * 8 / 1e6:,.1f}",
+            f"{images * processes * kind.kb_out * 8 / 1e6:,.1f}",
+        ]
+
+
+def table(head: Sequence[str], of_kind: Callable[[Kind], Iterable[list[str]]]) -> str:
+    """In Markdown."""
+    rows = [list(head), ["---"] * len(head), *(row for kind in KINDS for row in of_kind(kind))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.model")
+    for each in fields(Assumed):
+        parser.add_argument(f"--{each.name.replace('_', '-')}", type=float, default=each.default)
+    assumed = Assumed(**vars(parser.parse_args()))
+    print(table(SHARED, lambda kind: shared(kind, assumed)), end="\n\n")
+    print(table(CONTENTION, lambda kind: contention(kind, assumed)))
+
+
+SHARED = (
+    *("pictures", "processes", "images/s", "transactions/s", "statements/s", "server cores"),
+    *("connections", "Gbit/s in", "Gbit/s out"),
+)
+CONTENTION = ("pictures", "processes", "could do", *(f"{n} requests" for n in REQUESTS))
+
+
+if __name__ == "__main__":
+    main()
