@@ -56,14 +56,9 @@ class Kind:
     of_claim: tuple[int, int] = (4, 1)  # statements, transactions
 
     @property
-    def seconds(self) -> float:
-        """Between two images of a process whose storage and database are quick."""
-        return max(self.cpu_ms, self.fetch_ms / WINDOW) / 1000
-
-    @property
     def claimed(self) -> int:
         """Images of one claim, as pipeline/turn.py chooses it."""
-        return round(min(max(REFILL_SECONDS / self.seconds, 1), self.most_claimed))
+        return round(min(max(1000 * REFILL_SECONDS / self.cpu_ms, 1), self.most_claimed))
 
 
 KINDS = (
@@ -169,10 +164,13 @@ class Worker:
         self._posted: deque[Row] = deque()
 
     def main(self) -> Step:
+        arrived_at, fetch = 0.0, self._kind.fetch_ms / 1000
         while True:
             if len(self._claimed) < WINDOW:
                 yield from self._claim()
-            yield self._kind.seconds
+            # Downloads go on while this thread is busy, and then a window of them is there at once.
+            arrived_at = max(arrived_at, self._all.now - fetch) + fetch / WINDOW
+            yield max(arrived_at - self._all.now, 0) + self._kind.cpu_ms / 1000
             self._posted.append(self._claimed.popleft())
 
     def _claim(self) -> Step:
@@ -270,7 +268,7 @@ SHARED = (
     *("pictures", "processes", "images/s", "transactions/s", "statements/s", "server cores"),
     *("connections", "Gbit/s in", "Gbit/s out"),
 )
-CONTENTION = ("pictures", "processes", "could do", *(f"{n} requests" for n in REQUESTS))
+CONTENTION = ("pictures", "processes", "could do", *(f"requests at once: {n}" for n in REQUESTS))
 
 
 if __name__ == "__main__":
