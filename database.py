@@ -220,7 +220,10 @@ def _next_in_turn(tx: Connection, passing_over: Collection[str], head_start: boo
 
 @cache
 def _open_requests(*, started: bool) -> sa.Select[Any]:
-    has_pending = sa.exists().where(Image.request_id == Request.id, *_is_pending(Image))
+    # SQLite would go through all images of the request but for the host, a column of the index of
+    # pending ones; every host has a number above 0.
+    of_request = (Image.request_id == Request.id, Image.host_number > 0)
+    has_pending = sa.exists().where(*of_request, *_is_pending(Image))
     where = [Request.served_at.is_not(None)] if started else []
     return (
         sa.select(Request.id)

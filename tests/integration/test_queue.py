@@ -362,6 +362,8 @@ def test_a_claim_does_not_read_other_people_s_history(database: Database, store:
     assert any("ix_requests_open" in plan for plan in plans)
     scanned = [plan for plan in plans if plan.startswith(("SCAN images", "SCAN hosts"))]
     assert [plan for plan in scanned if "USING" not in plan] == []
+    searched = [plan for plan in plans if "SEARCH images" in plan]
+    assert [plan for plan in searched if "ix_images_pending" not in plan] == []
 
 
 # --- one URL in many places -------------------------------------------------------------------

@@ -33,8 +33,8 @@ def test_a_request_s_row_lets_no_more_than_a_batch_through_at_a_time() -> None:
 
 
 def test_several_requests_at_once_spread_what_waits_for_their_rows() -> None:
-    slow = Assumed(hold_ms=60)
-    assert together(PHOTOS, slow, 10) > 2 * together(PHOTOS, slow, 1)
+    slow = Assumed(hold_ms=100)
+    assert together(THUMBNAILS, slow, 10) > 1.3 * together(THUMBNAILS, slow, 1)
 
 
 def test_ten_times_the_processes_ask_for_ten_times_as_much() -> None:
