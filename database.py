@@ -397,6 +397,7 @@ def _add() -> sa.UpdateBase:
         sa.update(Request)
         .where(Request.id == sa.bindparam("counted"))
         .values({name: getattr(Request, name) + sa.bindparam(f"more_{name}") for name in counters})
+        .values(status=Status.PROCESSING)  # a claim may have passed over the row, see _serve
         .returning(Request.completed + Request.failed, Request.total)
     )
 

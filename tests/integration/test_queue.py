@@ -17,7 +17,7 @@ import reads
 from database import ClaimedImage, Outcome
 from engine import Database
 from intake import NewRequest, store_request
-from tables import Image, Product, Status, Webhook
+from tables import Image, Product, Request, Status, Webhook
 from tests.integration.conftest import Product as Row
 from tests.integration.conftest import Stores
 
@@ -364,6 +364,24 @@ def test_a_claim_does_not_read_other_people_s_history(database: Database, store:
     assert [plan for plan in scanned if "USING" not in plan] == []
     searched = [plan for plan in plans if "SEARCH images" in plan]
     assert [plan for plan in searched if "ix_images_pending" not in plan] == []
+
+
+def test_a_request_ends_also_when_no_claim_could_note_its_start(
+    database: Database, store: Stores
+) -> None:
+    public_id = store(*urls(1))
+    (image,) = claim(database)
+    with database.engine.begin() as tx:
+        tx.execute(sa.update(Request).values(status=Status.PENDING))
+
+    queue.record(database, "ann", [Outcome.completed(image, **FIGURES)])
+    finished = queue.claim_finished(database, "ann", 60)
+
+    assert finished is not None
+    assert queue.complete(database, "ann", finished, 0)
+    request = reads.find_request(database, public_id)
+    assert request is not None
+    assert request.status is Status.COMPLETED
 
 
 # --- one URL in many places -------------------------------------------------------------------

@@ -132,7 +132,7 @@ def test_what_is_to_be_recorded_is_locked_first_and_written_in_one_shape(find: F
 
 
 def test_counters_move_by_what_they_were(find: Find) -> None:
-    counted = find("UPDATE requests SET completed=(requests.completed +")
+    counted = find("UPDATE requests SET", "completed=(requests.completed +")
 
     assert "failed=(requests.failed +" in counted
     assert "OUTPUT" in counted
