@@ -157,7 +157,7 @@ BEGIN
         CONSTRAINT ck_images_status CHECK (status IN (N'Pending', N'Processing', N'Completed', N'Failed'))
     );
     -- One URL in thousands of places is answered by one statement, whose locks must not become one of the whole table.
-    ALTER TABLE dbo.images SET (LOCK_ESCALATION = DISABLE);
+    EXEC (N'ALTER TABLE dbo.images SET (LOCK_ESCALATION = DISABLE)');
     -- For the sweep: claims that may have run out.
     CREATE INDEX ix_images_claimed ON dbo.images (lease_until)
         WHERE status = N'Processing';
