@@ -83,8 +83,10 @@ class Folders:
         """
         folder = self.folder(public_id)
         folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob(".*.part"):
-            leftover.unlink(missing_ok=True)
+        with os.scandir(folder) as entries:  # one by one: a list of 100,000 takes 25 MB
+            for leftover in entries:
+                if leftover.name.endswith(".part"):
+                    Path(leftover.path).unlink(missing_ok=True)
         with _written_whole(folder / OUTPUT_CSV) as file:
             yield file
         _sync_folder(folder)
