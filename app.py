@@ -103,23 +103,18 @@ def _too_large(_: RequestEntityTooLarge) -> Response:
 
 
 def _database_away(error: Exception) -> Response:
-    current_app.logger.warning("the database is away: %s", error)
-    return Problem(
-        503,
-        "database_unavailable",
-        "The database does not answer just now. Please try again.",
-        headers={"Retry-After": "5"},
-    ).response()
+    return _away("database", "The database does not answer just now. Please try again.", error)
 
 
 def _storage_away(error: Exception) -> Response:
-    current_app.logger.warning("the storage is away: %s", error)
-    return Problem(
-        503,
-        "storage_unavailable",
-        "The storage of the files does not answer just now. Please try again.",
-        headers={"Retry-After": "5"},
-    ).response()
+    sentence = "The storage of the files does not answer just now. Please try again."
+    return _away("storage", sentence, error)
+
+
+def _away(part: str, sentence: str, error: Exception) -> Response:
+    current_app.logger.warning("the %s is away: %s", part, error)
+    again = {"Retry-After": "5"}
+    return Problem(503, f"{part}_unavailable", sentence, headers=again).response()
 
 
 # --- taking a CSV in --------------------------------------------------------------------------

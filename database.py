@@ -397,7 +397,6 @@ def _add() -> sa.UpdateBase:
         sa.update(Request)
         .where(Request.id == sa.bindparam("counted"))
         .values({name: getattr(Request, name) + sa.bindparam(f"more_{name}") for name in counters})
-        .values(status=Status.PROCESSING)  # a claim may have passed over the row, see _serve
         .returning(Request.completed + Request.failed, Request.total)
     )
 
@@ -512,7 +511,7 @@ def complete(tx: Connection, worker: str, request: FinishedRequest, webhook_seco
     """
     completed = tx.execute(
         sa.update(Request)
-        .where(Request.id == request.id, *_held(Request, worker))
+        .where(Request.id == request.id, Request.claimed_by == worker, _is_open())
         .values(status=Status.COMPLETED, completed_at=utc_now(), **NO_CLAIM)
         .returning(Request.webhook_url)
     ).first()
