@@ -28,7 +28,7 @@ BATCH = 16  # outcomes of one transaction; thumbnails fill it in a tenth of a se
 MOST_WAITING, MOST_WAITING_BYTES = 4 * BATCH, 64 * MIB  # posted and not yet written
 FLUSH_SECONDS = 0.1  # so a poller is hardly behind; a busy worker fills its batches sooner
 PATIENCE_SECONDS = 1.0  # between two tries to reach a database that is away
-STUCK_SECONDS = 900.0  # in one picture; a PNG of 30 megapixels took 73, more when busy
+STUCK_SECONDS = 900.0  # in one picture; a drawing of 100 megapixels took 36, more when busy
 
 
 class Ledger:
