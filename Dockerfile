@@ -18,6 +18,7 @@ COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 
 COPY *.py ./
+COPY compress compress
 COPY pipeline pipeline
 COPY templates templates
 COPY static static

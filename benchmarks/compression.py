@@ -32,7 +32,7 @@ from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipeline.compress import Compressed, Options, Unreadable, compress
+from compress import Compressed, Options, Unreadable, compress
 
 compute_ssimulacra2: Callable[[io.BytesIO, io.BytesIO], float] | None
 try:

@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks.origin import Origin
 from benchmarks.processes import cpu_seconds
 from benchmarks.stage import PROCESSES, Run
-from pipeline.compress import compress
+from compress import compress
 
 IMG2DATASET = "img2dataset==1.47.0"
 VENV = Path(__file__).parent / ".peers" / "img2dataset"

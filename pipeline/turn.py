@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from typing import Protocol
 
 import database
+from compress import Options, Unreadable, compress
 from database import ClaimedImage, Outcome
 from engine import Database
 from outbound import Client
-from pipeline.compress import Options, Unreadable, compress
 from pipeline.download import DownloadFailed
 from pipeline.ledger import Ledger
 from pipeline.storage import Storage, image_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from pipeline.compress import Options, Unreadable, compress
+from compress import Options, Unreadable, compress
 from tests.unit.compress_samples import (
     difference,
     drawing,

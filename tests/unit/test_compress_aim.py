@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from pipeline.compress import Options, compress
+from compress import Options, compress
 from tests.unit.compress_samples import difference, opened, photo, saved
 
 PHOTO = photo((640, 480))

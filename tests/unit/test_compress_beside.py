@@ -9,7 +9,7 @@ import time
 import numpy as np
 from PIL import Image
 
-from pipeline.compress import compress
+from compress import compress
 
 LONGEST_PAUSE = 5.0  # seconds; a lease of 30 is renewed every 10
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.compress import Unreadable, compress
+from compress import Unreadable, compress
 from tests.unit.compress_samples import film, opened, photo, saved, saved_film, see_through
 
 SIZE = (24, 18)
@@ -134,7 +134,7 @@ def test_a_gif_of_countless_empty_frames_is_refused_quickly() -> None:
 def test_a_picture_beyond_the_memory_there_is_ends_as_a_refusal() -> None:
     code = (
         "import resource, sys; from pathlib import Path\n"
-        "from pipeline.compress import Unreadable, compress\n"
+        "from compress import Unreadable, compress\n"
         "content = sys.stdin.buffer.read()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20))\n"
         "try: compress(content)\n"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
-from pipeline.compress import Options, compress
-from pipeline.compress.png_chunks import chunk, chunks, with_chunks
+from compress import Options, compress
+from compress.png.chunks import chunk, chunks, with_chunks
 from tests.unit.compress_samples import difference, drawing, opened, photo, saved, see_through
 
 LINEAR = chunk(b"gAMA", struct.pack(">I", 100_000))

@@ -8,7 +8,7 @@ import struct
 import pytest
 from PIL import Image, ImageCms, ImageStat
 
-from pipeline.compress import Options, compress
+from compress import Options, compress
 from tests.unit.compress_samples import drawing, opened, photo, saved, see_through
 
 Column = tuple[float, float, float]

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.compress import Options, compress
+from compress import Options, compress
 from tests.unit.compress_samples import opened, saved, saved_film, timing
 
 FORMATS_OF_MODE = {

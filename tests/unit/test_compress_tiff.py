@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.compress import compress
+from compress import compress
 from tests.unit.compress_samples import opened, photo, saved
 
 

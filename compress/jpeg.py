@@ -10,16 +10,16 @@ from dataclasses import replace
 
 from PIL import Image, JpegImagePlugin
 
-from pipeline.compress import sample
-from pipeline.compress.picture import Picture
-from pipeline.compress.search import (
+from compress import probe
+from compress.decoded_image import Picture
+from compress.input_image import Source
+from compress.quality_search import (
     Attempt,
     Knob,
     encoded,
     finest_that_fits,
     told,
 )
-from pipeline.compress.source import Source
 
 # The tables jpegli (libjxl, BSD-3-Clause) uses at quality 60, in natural order. At equal bytes
 # they scored 7.5 points of SSIMULACRA 2 more than the standard's (benchmarks/compression.py).
@@ -94,7 +94,7 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
 
 
 def _told_by_part(picture: Picture, budget: int, knob: Knob, chroma: str) -> Knob:
-    part, share = sample.strips(picture.image, STRIP)
+    part, share = probe.strips(picture.image, STRIP)
     part_budget = (budget - len(picture.profile) - HEADERS) * share * SAID_TOO_LARGE + HEADERS
     return told(lambda x: encode(part, x, chroma), round(part_budget), knob, tries=2, near=NEAR)
 

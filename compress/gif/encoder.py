@@ -10,10 +10,11 @@ import subprocess
 
 from PIL import Image
 
-from pipeline.compress import colour, gif_blocks, gif_frames
-from pipeline.compress.picture import Picture
-from pipeline.compress.search import Attempt, Knob, finest_that_fits
-from pipeline.compress.source import Source
+from compress import colour
+from compress.decoded_image import Picture
+from compress.gif import blocks, frames
+from compress.input_image import Source
+from compress.quality_search import Attempt, Knob, finest_that_fits
 
 # d log(size) over one unit of the knob: from 0 to 1 it raises what may differ unseen (gifsicle's
 # --lossy, or our tolerance between frames), from 1 to 2 it lowers the colours.
@@ -29,7 +30,7 @@ LONGEST_SECONDS = 60
 
 
 def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
-    tidy = gif_blocks.tidy(source.original) if source.format == "gif" else b""
+    tidy = blocks.tidy(source.original) if source.format == "gif" else b""
     if not tidy or gifsicle() is None:
         return _by_ourselves(picture, budget)
     attempt = _by_gifsicle(picture, budget, tidy, source.frames)
@@ -59,7 +60,7 @@ def _by_ourselves(picture: Picture, budget: int) -> Attempt:
 
 
 def _joined(picture: Picture, x: float) -> bytes:
-    return gif_frames.joined(picture, _colours(x), round(LARGEST_TOLERANCE * min(x, 1)))
+    return frames.joined(picture, _colours(x), round(LARGEST_TOLERANCE * min(x, 1)))
 
 
 def _error(picture: Picture, attempt: Attempt) -> float:
@@ -94,9 +95,9 @@ def _gifsicle(picture: Picture, tidy: bytes, frames: int, x: float) -> bytes:
         ).stdout
     except (subprocess.SubprocessError, OSError):
         return b""
-    return made if gif_blocks.count_frames(made, frames + 1) == frames else b""
+    return made if blocks.count_frames(made, frames + 1) == frames else b""
 
 
 def _colours(x: float) -> int:
     """All there are up to 1, the fewest at 2, evenly in the logarithm between."""
-    return round(gif_frames.MOST_COLOURS * math.pow(FEWEST_COLOURS / 256, max(x - 1, 0)))
+    return round(frames.MOST_COLOURS * math.pow(FEWEST_COLOURS / 256, max(x - 1, 0)))

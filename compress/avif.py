@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from PIL import Image
 
-from pipeline.compress.picture import Picture
-from pipeline.compress.search import Attempt, Knob, encoded, finest_that_fits, told
-from pipeline.compress.source import Source
+from compress.decoded_image import Picture
+from compress.input_image import Source
+from compress.quality_search import Attempt, Knob, encoded, finest_that_fits, told
 
 SLOPE = -0.04  # d log(size) over one unit of 100 - quality
 START = 64

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from pipeline.compress.picture import Picture
-from pipeline.compress.search import (
+from compress.decoded_image import Picture
+from compress.input_image import Source
+from compress.quality_search import (
     Attempt,
     Knob,
     encoded,
     finest_that_fits,
     told,
 )
-from pipeline.compress.source import Source
 
 # d log(size) over one unit of 100 - quality, which is steeper above 80. Five of seven inputs
 # without loss are halved at quality 100.

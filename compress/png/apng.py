@@ -12,8 +12,8 @@ from fractions import Fraction
 
 from PIL import Image, ImageChops
 
-from pipeline.compress.picture import Picture
-from pipeline.compress.png_chunks import SIGNATURE, chunk, chunks
+from compress.decoded_image import Picture
+from compress.png.chunks import SIGNATURE, chunk, chunks
 
 Box = tuple[int, int, int, int]
 

@@ -12,12 +12,13 @@ from dataclasses import replace
 
 from PIL import Image
 
-from pipeline.compress import colour, palette, png_chunks, png_rows
-from pipeline.compress.picture import Picture
-from pipeline.compress.png_pack import SHARE_OF_FLAT, Outlook, outlook, packed
-from pipeline.compress.png_way import Way
-from pipeline.compress.search import Attempt, Knob
-from pipeline.compress.source import Source
+from compress import colour, palette
+from compress.decoded_image import Picture
+from compress.input_image import Source
+from compress.png import chunks, row_filters
+from compress.png.lossy_search import Way
+from compress.png.packing import SHARE_OF_FLAT, Outlook, outlook, packed
+from compress.quality_search import Attempt, Knob
 
 Frames = tuple[Image.Image, ...]
 
@@ -38,11 +39,11 @@ FULL, GUESS = 2.2, 2.7
 
 
 def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
-    extra = png_chunks.dress(**picture.dress())
+    extra = chunks.dress(**picture.dress())
     if source.format == "png":
-        extra += png_chunks.colour_space(source.original, with_profile=bool(picture.profile))
+        extra += chunks.colour_space(source.original, with_profile=bool(picture.profile))
     attempt = _shrink(picture, max(budget - len(extra), 1))
-    content = attempt.content and png_chunks.with_chunks(attempt.content, extra)
+    content = attempt.content and chunks.with_chunks(attempt.content, extra)
     return replace(attempt, content=content, size=attempt.size + len(extra))
 
 
@@ -59,7 +60,7 @@ def _shrink(picture: Picture, budget: int) -> Attempt:
 def _exact(picture: Picture, told: Outlook, budget: int) -> bytes:
     """The picture without loss; nothing where that has no hope to fit."""
     image = picture.image
-    hope = HOPE_OF_SMALL if image.width * image.height <= png_rows.SMALL else HOPE
+    hope = HOPE_OF_SMALL if image.width * image.height <= row_filters.SMALL else HOPE
     if picture.animated or image.mode == "I;16" or told.size <= hope * budget:
         frames = tuple(_without_loss(frame) for frame in picture.frames)
         return packed(picture, frames, flat=told.flat)

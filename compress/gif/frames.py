@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from PIL import GifImagePlugin, Image, ImageChops
 
-from pipeline.compress.picture import Picture
+from compress.decoded_image import Picture
 
 TRANSPARENT = 255  # the palette's last entry
 MOST_COLOURS = 255

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from PIL import Image
 
-from pipeline.compress import colour
-from pipeline.compress.picture import Picture
-from pipeline.compress.png_pack import Outlook, packed, quick
-from pipeline.compress.search import Attempt, Knob, Try, finest_that_fits
+from compress import colour
+from compress.decoded_image import Picture
+from compress.png.packing import Outlook, packed, quick
+from compress.quality_search import Attempt, Knob, Try, finest_that_fits
 
 Frames = tuple[Image.Image, ...]
 

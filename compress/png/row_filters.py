@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from pipeline.compress import oxipng_process
-from pipeline.compress.png_chunks import SIGNATURE, chunk
+from compress.png import oxipng_process
+from compress.png.chunks import SIGNATURE, chunk
 
 
 @dataclass(frozen=True)

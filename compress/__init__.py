@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from pipeline.compress import avif, colour, gif, ico, jpeg, ladder, png, tiff, webp
-from pipeline.compress.ladder import Climb
-from pipeline.compress.model import Compressed, Options, Unreadable
-from pipeline.compress.picture import Picture, decoded, upright
-from pipeline.compress.search import Attempt
-from pipeline.compress.source import DAMAGE, Source, broken, opened, too_large
+from compress import avif, colour, downscale, ico, jpeg, tiff, webp
+from compress.decoded_image import Picture, decoded, upright
+from compress.downscale import Climb
+from compress.gif import encoder as gif
+from compress.input_image import DAMAGE, Source, broken, opened, too_large
+from compress.options import Compressed, Options, Unreadable
+from compress.png import encoder as png
+from compress.quality_search import Attempt
 
 __all__ = ["Compressed", "Options", "Unreadable", "compress"]
 
@@ -128,8 +130,8 @@ def _smallest(
     source: Source, target: str, full: Picture, climb: Climb, limit: float, budget: int
 ) -> Compressed:
     aimed = full.scaled(limit) if limit < 1 else full
-    ladder.descend(climb, aimed, lambda each: _shrink(target, each, budget, source), budget)
-    attempt, chosen = ladder.best(climb, aimed, budget)
+    downscale.descend(climb, aimed, lambda each: _shrink(target, each, budget, source), budget)
+    attempt, chosen = downscale.best(climb, aimed, budget)
     if len(attempt.content or b"") >= len(source.original):
         attempt, target, chosen = _unchanged(source.original, "original"), source.format, full
     elif chosen.scale != aimed.scale:

@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import ExifTags, IcoImagePlugin, Image, ImageOps
 
-from pipeline.compress import colour
-from pipeline.compress.source import Source
+from compress import colour
+from compress.input_image import Source
 
 ORIENTATION = ExifTags.Base.Orientation
 TURNS = {

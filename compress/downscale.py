@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from pipeline.compress import colour
-from pipeline.compress.picture import Picture
-from pipeline.compress.search import Attempt
+from compress import colour
+from compress.decoded_image import Picture
+from compress.quality_search import Attempt
 
 # A picture is made smaller in steps of a quarter or more, and never so far that nothing is left.
 STEP = 0.75

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-from pipeline.compress import gif_blocks
-from pipeline.compress.model import Unreadable
+from compress.gif import blocks
+from compress.options import Unreadable
 
 # Pillow's names. An allow-list, because every decoder is a way in for an attacker; an MPO comes
 # through "JPEG".
@@ -122,7 +122,7 @@ def _extent(original: bytes, image: Image.Image, format: str) -> tuple[int, int]
     if format == "tiff":
         return _pages(image)
     if format == "gif":
-        frames = gif_blocks.count_frames(original, LARGEST_FRAMES + 1)
+        frames = blocks.count_frames(original, LARGEST_FRAMES + 1)
         return max(frames, 1), frames * width * height
     frames = getattr(image, "n_frames", 1)
     return frames, frames * width * height

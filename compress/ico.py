@@ -10,10 +10,11 @@ import struct
 
 from PIL import Image
 
-from pipeline.compress import colour, png_rows
-from pipeline.compress.picture import Picture
-from pipeline.compress.search import Attempt, Knob, finest_that_fits
-from pipeline.compress.source import Source
+from compress import colour
+from compress.decoded_image import Picture
+from compress.input_image import Source
+from compress.png import row_filters
+from compress.quality_search import Attempt, Knob, finest_that_fits
 
 COARSEST_HALF_STEPS, SLOPE = 32, -0.04
 
@@ -33,8 +34,8 @@ def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
 
 
 def _packed(frame: Image.Image) -> bytes:
-    flat, photo = png_rows.effort(frame, flat=True), png_rows.effort(frame, flat=False)
-    made = (png_rows.packed(frame, how, reduce=False, to_grey=False) for how in (flat, photo))
+    flat, photo = row_filters.effort(frame, flat=True), row_filters.effort(frame, flat=False)
+    made = (row_filters.packed(frame, how, reduce=False, to_grey=False) for how in (flat, photo))
     return min(made, key=len)
 
 

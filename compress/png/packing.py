@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from pipeline.compress import apng, png_rows, sample
-from pipeline.compress.picture import Picture
-from pipeline.compress.png_rows import QUICK_FLAT, QUICK_PHOTO, Effort
+from compress import probe
+from compress.decoded_image import Picture
+from compress.png import apng, row_filters
+from compress.png.row_filters import QUICK_FLAT, QUICK_PHOTO, Effort
 
 Frames = tuple[Image.Image, ...]
 
@@ -56,7 +57,7 @@ def _part(picture: Picture) -> tuple[Frames, float]:
     is_large = image.width * image.height > WORTH_A_SAMPLE
     if picture.animated or not is_large or image.mode not in ("L", "RGB", "RGBA"):
         return picture.frames, 1.0
-    strips, portion = sample.strips(image, BLOCK)
+    strips, portion = probe.strips(image, BLOCK)
     return (strips,), portion
 
 
@@ -65,15 +66,15 @@ def quick(picture: Picture, frames: Frames, *, flat: bool) -> bytes:
 
 
 def packed(picture: Picture, frames: Frames, *, flat: bool) -> bytes:
-    return _encoded(picture, frames, png_rows.effort(frames[0], flat=flat))
+    return _encoded(picture, frames, row_filters.effort(frames[0], flat=flat))
 
 
 def _encoded(picture: Picture, frames: Frames, how: Effort) -> bytes:
     if len(frames) > 1:
-        depth = max(png_rows.depth_of(frame) for frame in frames)
+        depth = max(row_filters.depth_of(frame) for frame in frames)
         return apng.joined(
             replace(picture, frames=frames),
-            lambda frame: png_rows.packed(frame, how, depth=depth, reduce=False, to_grey=False),
+            lambda frame: row_filters.packed(frame, how, depth=depth, reduce=False, to_grey=False),
         )
     to_grey = not picture.profile  # A profile for colours is not one for greys.
-    return png_rows.packed(frames[0], how, reduce=True, to_grey=to_grey)
+    return row_filters.packed(frames[0], how, reduce=True, to_grey=to_grey)

@@ -7,10 +7,10 @@ from typing import Any
 
 from PIL import Image
 
-from pipeline.compress import colour, palette
-from pipeline.compress.picture import Picture
-from pipeline.compress.search import Attempt, Knob, encoded, finest_that_fits
-from pipeline.compress.source import Source
+from compress import colour, palette
+from compress.decoded_image import Picture
+from compress.input_image import Source
+from compress.quality_search import Attempt, Knob, encoded, finest_that_fits
 
 Frames = tuple[Image.Image, ...]
 

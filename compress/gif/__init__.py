@@ -1,0 +1,1 @@
+"""GIF, still and animated: its blocks, its frames, and the search over both."""

@@ -1,0 +1,1 @@
+"""PNG and APNG: how one is written as small as it can be, and its lossy search."""
