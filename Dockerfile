@@ -20,6 +20,7 @@ RUN pip install --no-cache-dir -r requirements.txt
 COPY *.py ./
 COPY compress compress
 COPY pipeline pipeline
+COPY storage storage
 COPY templates templates
 COPY static static
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 import reads
-from pipeline.storage import OUTPUT_CSV, image_url
 from reads import Found
+from storage import OUTPUT_CSV, image_url
 from tables import Status
 
 RECENT_SECONDS = 1.0

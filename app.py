@@ -36,7 +36,9 @@ import worker
 from engine import Database, Unavailable
 from pipeline.finish import url_columns
 from pipeline.manifest import open_manifest
-from pipeline.storage import (
+from problems import Problem
+from settings import Settings
+from storage import (
     IMAGE_TYPES,
     IMMUTABLE,
     OUTPUT_CSV,
@@ -46,8 +48,6 @@ from pipeline.storage import (
     content_type,
     open_storage,
 )
-from problems import Problem
-from settings import Settings
 from tables import Status, shortened
 
 FILE_FIELDS = ("file", "csv", "csv_file", "csvFile")

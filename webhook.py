@@ -23,8 +23,8 @@ import reads
 from database import ClaimedWebhook
 from engine import Database, Unavailable
 from outbound import Client, OutboundError
-from pipeline.storage import OUTPUT_CSV, image_url
 from settings import Settings
+from storage import OUTPUT_CSV, image_url
 
 logger = logging.getLogger(__name__)
 

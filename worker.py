@@ -34,9 +34,9 @@ from engine import Database, Unavailable
 from outbound import Client
 from pipeline.finish import finish_requests
 from pipeline.ledger import STUCK_SECONDS
-from pipeline.storage import Storage, open_storage
 from pipeline.turn import Workshop
 from settings import MIB, Settings
+from storage import Storage, open_storage
 from webhook import Deliveries
 
 logger = logging.getLogger(__name__)

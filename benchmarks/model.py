@@ -18,9 +18,9 @@ from heapq import heappop, heappush
 from itertools import count
 
 from pipeline.ledger import BATCH, FLUSH_SECONDS, MOST_WAITING
-from pipeline.storage.bucket import SIDE_BY_SIDE
 from pipeline.turn import MOST_CLAIMED, REFILL_SECONDS
 from settings import Settings
+from storage.bucket import SIDE_BY_SIDE
 
 PROCESSES = (10, 100, 1_000)
 REQUESTS = (1, 10, 100)

@@ -14,9 +14,9 @@ from engine import Database
 from pipeline import results
 from pipeline.manifest import InvalidCsv, Manifest, Row, open_manifest
 from pipeline.results import Result
-from pipeline.storage import Storage, image_url
 from reads import Found
 from settings import Settings
+from storage import Storage, image_url
 
 logger = logging.getLogger(__name__)
 

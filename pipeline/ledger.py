@@ -18,8 +18,8 @@ from typing import Self
 import database
 from database import ClaimedImage, Outcome
 from engine import Database, Unavailable
-from pipeline.storage import Storage
 from settings import MIB
+from storage import Storage
 from tables import Status
 
 logger = logging.getLogger(__name__)

@@ -20,9 +20,9 @@ from engine import Database
 from outbound import Client
 from pipeline.download import DownloadFailed
 from pipeline.ledger import Ledger
-from pipeline.storage import Storage, image_name
 from pipeline.window import Arrival, Pauses, Window
 from settings import Settings
+from storage import Storage, image_name
 
 logger = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from database import Outcome
 from engine import Database
 from pipeline.finish import finish_requests
 from pipeline.ledger import Ledger
-from pipeline.storage import Bucket, Folders, Storage, StorageUnavailable
 from settings import Settings
+from storage import Bucket, Folders, Storage, StorageUnavailable
 from tables import Status
 from tests.integration.conftest import Stores
 from tests.integration.test_queue import FIGURES, claim, statuses, urls

@@ -15,8 +15,8 @@ import reads
 from database import Outcome
 from engine import Database
 from pipeline.finish import finish_requests
-from pipeline.storage import Folders
 from settings import Settings
+from storage import Folders
 from tests.integration.conftest import Stores
 from tests.integration.test_queue import FIGURES, claim
 

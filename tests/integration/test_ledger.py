@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from database import Outcome
 from engine import Database
 from pipeline.ledger import Ledger
-from pipeline.storage import Folders
+from storage import Folders
 from tables import Image, Status
 from tests.integration.conftest import Stores
 from tests.integration.test_queue import FIGURES, claim, statuses, urls

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from pipeline.storage import Folders, WrongStorage, open_storage
-from pipeline.storage.bucket import store_at
 from settings import Settings
+from storage import Folders, WrongStorage, open_storage
+from storage.bucket import store_at
 
 
 def test_without_a_url_it_is_the_two_folders(tmp_path: Path) -> None:

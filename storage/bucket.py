@@ -25,16 +25,9 @@ from uuid import UUID
 from obstore.exceptions import BaseError, GenericError
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from pipeline.storage.model import (
-    CSV_TYPE,
-    IMMUTABLE,
-    OUTPUT_CSV,
-    StorageUnavailable,
-    StoredFile,
-    WrongStorage,
-    content_type,
-)
 from settings import MIB
+from storage.base import StorageUnavailable, StoredFile, WrongStorage
+from storage.names import CSV_TYPE, IMMUTABLE, OUTPUT_CSV, content_type
 
 if TYPE_CHECKING:
     from obstore import Attributes, GetOptions

@@ -1,25 +1,22 @@
-"""Uploads, images and output CSVs, in two folders or in a bucket.
+"""Where uploads, images and output CSVs are kept: in two folders, or in a bucket.
 
-Every name is made here, from ids and numbers; no part of one comes from a user. ``uploads/`` holds
-``<request id>.csv`` as it came, ``processed_images/<request id>/`` the images and ``output.csv``;
-in a bucket the same names stand behind its prefix.
+Every name is made in ``names.py``, from ids and numbers; no part of one comes from a user.
+``uploads/`` holds ``<request id>.csv`` as it came, ``processed_images/<request id>/`` the images
+and ``output.csv``; a bucket holds the same names behind its prefix.
 """
 
-from pipeline.storage.bucket import Bucket
-from pipeline.storage.folders import Folders
-from pipeline.storage.model import (
+from settings import Settings
+from storage.base import Storage, StorageUnavailable, StoredFile, WrongStorage
+from storage.bucket import Bucket
+from storage.folders import Folders
+from storage.names import (
     IMAGE_TYPES,
     IMMUTABLE,
     OUTPUT_CSV,
-    Storage,
-    StorageUnavailable,
-    StoredFile,
-    WrongStorage,
     content_type,
     image_name,
     image_url,
 )
-from settings import Settings
 
 __all__ = [
     "IMAGE_TYPES",

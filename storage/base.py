@@ -1,4 +1,4 @@
-"""What is stored, under which names, and what every storage does."""
+"""What every storage promises, and the errors it raises."""
 
 from __future__ import annotations
 
@@ -10,20 +10,6 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 from uuid import UUID
-
-OUTPUT_CSV = "output.csv"
-CSV_TYPE = "text/csv; charset=utf-8"
-IMMUTABLE = "public, max-age=31536000, immutable"  # the Cache-Control of an image
-IMAGE_TYPES = {
-    "jpg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "avif": "image/avif",
-    "gif": "image/gif",
-    "tif": "image/tiff",
-    "bmp": "image/bmp",
-    "ico": "image/x-icon",
-}
 
 
 class StorageUnavailable(OSError):  # noqa: N818 - it is what happened, not a mistake of ours
@@ -77,18 +63,3 @@ class Storage(Protocol):
 
     def check(self) -> None:
         """Raises StorageUnavailable where nothing could be stored now."""
-
-
-def image_name(row_number: int, position: int, extension: str) -> str:
-    """The name of an image in its request's folder."""
-    return f"{row_number}-{position}.{extension}"
-
-
-def image_url(public_base_url: str, public_id: UUID, name: str) -> str:
-    """Where the API serves a file of ``processed_images/``."""
-    return f"{public_base_url}/processed_images/{public_id}/{name}"
-
-
-def content_type(name: str) -> str:
-    """Of an image, or the output CSV, by its extension."""
-    return IMAGE_TYPES.get(name.rpartition(".")[2], CSV_TYPE)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 from uuid import UUID
 
-from pipeline.storage.model import OUTPUT_CSV, StorageUnavailable, StoredFile
 from settings import MIB
+from storage.base import StorageUnavailable, StoredFile
+from storage.names import OUTPUT_CSV
 
 # A thumbnail's own fsync costs a third of its compression. From so many files on they share the
 # one of Linux for a whole file system (syncfs(2)), which Python has no name for.
