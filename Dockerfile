@@ -19,6 +19,7 @@ RUN pip install --no-cache-dir -r requirements.txt
 
 COPY *.py ./
 COPY compress compress
+COPY manifest manifest
 COPY pipeline pipeline
 COPY storage storage
 COPY templates templates

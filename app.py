@@ -34,8 +34,8 @@ import reads
 import settings
 import worker
 from engine import Database, Unavailable
-from pipeline.finish import url_columns
-from pipeline.manifest import open_manifest
+from manifest import InvalidCsv, open_manifest
+from manifest.columns import column_names
 from problems import Problem
 from settings import Settings
 from storage import (
@@ -142,10 +142,10 @@ def upload() -> tuple[Response, int, dict[str, str]]:
 def _store(my: Service, new: intake.NewRequest, upload: Path) -> intake.Stored:
     try:
         manifest = open_manifest(
-            upload, url_columns=url_columns(new.url_column), max_rows=my.settings.max_rows
+            upload, url_columns=column_names(new.url_column), max_rows=my.settings.max_rows
         )
         return intake.store_request(my.database, new, manifest)
-    except Problem:  # after any other error the rows may be there, and the file must be too
+    except InvalidCsv:  # after any other error the rows may be there, and the file must be too
         my.storage.drop_upload(new.public_id)
         raise
 

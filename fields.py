@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 
 from intake import NewRequest
-from pipeline import urls
+from manifest import url_cells
 from problems import Problem
 
 FORMATS = ("keep", "jpeg", "png", "webp", "avif")
@@ -41,7 +41,7 @@ def _wrong(field: str, reason: str) -> Problem:
 
 
 def _url_column(text: str | None) -> str | None:
-    if text is not None and urls.is_longer(text, MAX_URL_COLUMN):
+    if text is not None and url_cells.is_longer(text, MAX_URL_COLUMN):
         raise _wrong("url_column", f"is longer than {MAX_URL_COLUMN} characters.")
     return text
 
@@ -50,9 +50,9 @@ def _webhook_url(url: str | None) -> str | None:
     """Only its form: the address behind it is judged when it is connected to, each time."""
     if url is None:
         return None
-    if reason := urls.reason_against(url):
+    if reason := url_cells.reason_against(url):
         raise _wrong("webhook_url", reason[1])
-    if urls.is_longer(url, MAX_WEBHOOK_URL):
+    if url_cells.is_longer(url, MAX_WEBHOOK_URL):
         raise _wrong("webhook_url", f"is longer than {MAX_WEBHOOK_URL} characters.")
     return url
 

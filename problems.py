@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from manifest import InvalidCsv
+
 logger = logging.getLogger(__name__)
+
+CSV_STATUSES = {"not_a_csv": 415, "too_many_rows": 413}  # the others are 422
 
 
 class Problem(Exception):
@@ -55,9 +60,20 @@ class Problem(Exception):
         )
 
 
+def of_csv(error: InvalidCsv) -> Problem:
+    """An upload that was refused; the member ``errors`` lists its problems with their places."""
+    columns: dict[str, Any] = {}
+    if error.columns_known is not None:
+        columns = {"columns_found": error.columns_found, "columns_known": error.columns_known}
+    listed = [asdict(problem) for problem in error.problems]
+    status = CSV_STATUSES.get(error.code, 422)
+    return Problem(status, error.code, str(error), errors=listed, **columns)
+
+
 def register(app: Flask) -> None:
     """Make every error of ``app`` a problem: ours, Werkzeug's, and what nobody foresaw."""
     app.register_error_handler(Problem, Problem.response)
+    app.register_error_handler(InvalidCsv, lambda error: of_csv(error).response())
     app.register_error_handler(HTTPException, _from_werkzeug)
     app.register_error_handler(Exception, _unforeseen)
 

@@ -11,9 +11,9 @@ import database
 import reads
 from database import FinishedRequest
 from engine import Database
-from pipeline import results
-from pipeline.manifest import InvalidCsv, Manifest, Row, open_manifest
-from pipeline.results import Result
+from manifest import InvalidCsv, Manifest, Row, open_manifest, writer
+from manifest.columns import column_names
+from manifest.writer import Result
 from reads import Found
 from settings import Settings
 from storage import Storage, image_url
@@ -56,7 +56,7 @@ def _write_output_csv(
 def _uploaded(path: Path, request: FinishedRequest) -> Manifest:
     return open_manifest(
         path,
-        url_columns=url_columns(request.url_column),
+        url_columns=column_names(request.url_column),
         max_rows=sys.maxsize,  # it was taken in; a limit lowered since must not keep it from ending
     )
 
@@ -67,10 +67,10 @@ def _write(
     settings: Settings,
     worker: str,
     request: FinishedRequest,
-    rows: results.Rows,
+    rows: writer.Rows,
 ) -> None:
     with storage.output_csv(request.public_id) as file:
-        results.write(rows, _results(db, settings, worker, request), file)
+        writer.write(rows, _results(db, settings, worker, request), file)
 
 
 class StoredManifest:
@@ -96,11 +96,6 @@ class StoredManifest:
     def _row(self, product: Found, urls: list[str]) -> Row:
         names = (product.serial_number, product.product_name)
         return Row(product.row_number, *names, tuple(urls), (*names, ",".join(urls)))
-
-
-def url_columns(field: str | None) -> list[str]:
-    """The names in an upload's ``url_column`` field, which separates them by commas."""
-    return [name.strip() for name in (field or "").split(",") if name.strip()]
 
 
 def _results(

@@ -1,4 +1,4 @@
-"""The names of stored files, their URLs and their types; each is made here, from ids and numbers."""
+"""The names of stored files, their URLs and types: made here, from ids and numbers only."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.manifest import Manifest, Row, open_manifest
+from manifest import Manifest, Row, open_manifest
 
 EXPORTS = Path(__file__).parent / "exports"
 PLAIN = (

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.manifest import InvalidCsv, Row, open_manifest
-from pipeline.results import write
-from pipeline.urls import read, reason_against, split
+from manifest import InvalidCsv, Row, open_manifest
+from manifest.url_cells import read, reason_against, split
+from manifest.writer import write
 
 PIECES = st.sampled_from(
     [*',;\t|"\r\n\0\ufeff :/@[].=', "Name", "Image", "https://", "http://[", "a.example", "é", "😀"]
@@ -38,7 +38,7 @@ def outcome(content: bytes) -> list[Row] | InvalidCsv:
 
 def assert_sensible(outcome: list[Row] | InvalidCsv) -> None:
     if isinstance(outcome, InvalidCsv):
-        assert outcome.extra["errors"]
+        assert outcome.problems
     else:
         assert any(row.urls for row in outcome)
 

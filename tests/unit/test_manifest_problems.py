@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from pipeline.manifest import InvalidCsv, Row, open_manifest
+import problems
+from manifest import InvalidCsv, Row, open_manifest
+from problems import Problem
 
 HEADER = "S. No.,Product Name,Image\n"
 BODY = "long" * 2500
 GOOD = "1,Hat,https://a.example/1.jpg\n"
 
 
-def refused(
-    folder: Path, content: str | bytes, *url_columns: str, max_rows: int = 1000
-) -> InvalidCsv:
+def refused(folder: Path, content: str | bytes, *url_columns: str, max_rows: int = 1000) -> Problem:
     path = folder / "upload.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InvalidCsv) as caught:
         list(open_manifest(path, url_columns=url_columns, max_rows=max_rows))
-    return caught.value
+    return problems.of_csv(caught.value)
 
 
 def errors(folder: Path, content: str | bytes, *url_columns: str) -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def places(folder: Path, content: str | bytes) -> list[tuple[Any, ...]]:
     ]
 
 
-def read_and_measured(path: Path) -> tuple[int, InvalidCsv | None]:
+def read_and_measured(path: Path) -> tuple[int, Problem | None]:
     """The most bytes that reading held at once, and what it ended with."""
     answer = None
     tracemalloc.start()
@@ -46,7 +46,7 @@ def read_and_measured(path: Path) -> tuple[int, InvalidCsv | None]:
         for _ in open_manifest(path, max_rows=1_000_000):
             pass
     except InvalidCsv as caught:
-        answer = caught
+        answer = problems.of_csv(caught)
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak_bytes, answer

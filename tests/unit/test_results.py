@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.manifest import Manifest, open_manifest
-from pipeline.results import Result, write
+from manifest import Manifest, open_manifest
+from manifest.writer import Result, write
 
 EXPORTS = Path(__file__).parent / "exports"
 TWO_ROWS = "No,Name,Images\n1,Hat,https://a/1\n2,Cap,https://a/2 https://a/3 https://a/4\n"

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.dialect import BLANKS
-from pipeline.invalid import Fault, InvalidCsv
-from pipeline.urls import is_longer, shortened
+from manifest.dialect import BLANKS
+from manifest.errors import CsvProblem, InvalidCsv
+from manifest.url_cells import ellipsis, is_longer
 
 MAX_COLUMN_NAME = 255  # UTF-16 code units
 MAX_COLUMNS_SHOWN = 100
@@ -49,6 +49,11 @@ class Roles:
     urls: tuple[int, ...]
 
 
+def column_names(field: str | None) -> list[str]:
+    """The names in an upload's ``url_column`` field, which separates them by commas."""
+    return [name.strip() for name in (field or "").split(",") if name.strip()]
+
+
 def key(name: str) -> str:
     """What of a column's name counts: not its case, blanks, dots, hyphens or underscores."""
     return IGNORED.sub("", name).casefold().replace("(s)", "s")
@@ -57,21 +62,21 @@ def key(name: str) -> str:
 def roles(columns: Sequence[str], url_columns: Sequence[str], line: int) -> Roles:
     """The role of each column; ``url_columns`` stand in for the known names of URL columns.
 
-    Raises InvalidCsv; ``columns_found`` and ``columns_known`` of the answer say what there is and
-    what would do.
+    Raises InvalidCsv; its ``columns_found`` and ``columns_known`` say which columns there are and
+    which names would be recognised.
     """
     keys = [key(column) for column in columns]
     name = _first(keys, NAME_NAMES)
     urls = _named(keys, url_columns) if url_columns else _numbered(keys)
-    faults = _faults_of_names(columns, line)
-    faults += [_unknown(wanted, line) for wanted in url_columns if key(wanted) not in keys]
+    problems = _problems_of_names(columns, line)
+    problems += [_unknown(wanted, line) for wanted in url_columns if key(wanted) not in keys]
     if name is None:
-        faults.append(_missing("the product's name", columns, NAME_NAMES, line))
+        problems.append(_missing("the product's name", columns, NAME_NAMES, line))
     if not urls and not url_columns:
-        faults.append(_missing("image URLs", columns, URL_NAMES, line))
-    if faults or name is None:
+        problems.append(_missing("image URLs", columns, URL_NAMES, line))
+    if problems or name is None:
         known = {"serial_number": SERIAL_NAMES, "product_name": NAME_NAMES, "urls": URL_NAMES}
-        raise InvalidCsv(faults, columns_found=_shown(columns), columns_known=known)
+        raise InvalidCsv(problems, columns_found=_shown(columns), columns_known=known)
     return Roles(_first(keys, SERIAL_NAMES), name, urls)
 
 
@@ -90,31 +95,31 @@ def _numbered(keys: Sequence[str]) -> tuple[int, ...]:
     return _named([re.sub(r"\d+", "", found) for found in keys], URL_NAMES)
 
 
-def _faults_of_names(columns: Sequence[str], line: int) -> list[Fault]:
+def _problems_of_names(columns: Sequence[str], line: int) -> list[CsvProblem]:
     found = []
     if len(columns) > MAX_COLUMNS:
         words = f"{len(columns)} columns are too many; a file may have {MAX_COLUMNS}."
-        found.append(Fault("too_many_columns", words, 0, line))
+        found.append(CsvProblem("too_many_columns", words, 0, line))
     for column in columns:
         if is_longer(column, MAX_COLUMN_NAME):
             words = f"The column's name is longer than {MAX_COLUMN_NAME} characters."
-            found.append(Fault("too_long", words, 0, line, shortened(column)))
+            found.append(CsvProblem("too_long", words, 0, line, ellipsis(column)))
         if "\0" in column:
             words = "The column's name has a NUL byte in it."
-            found.append(Fault("nul_byte", words, 0, line, shortened(column)))
+            found.append(CsvProblem("nul_byte", words, 0, line, ellipsis(column)))
     return found
 
 
-def _unknown(name: str, line: int) -> Fault:
+def _unknown(name: str, line: int) -> CsvProblem:
     words = "This column was named to hold URLs, but the file doesn't have it."
-    return Fault("unknown_url_column", words, 0, line, shortened(name))
+    return CsvProblem("unknown_url_column", words, 0, line, ellipsis(name))
 
 
-def _missing(what: str, columns: Sequence[str], names: Sequence[str], line: int) -> Fault:
+def _missing(what: str, columns: Sequence[str], names: Sequence[str], line: int) -> CsvProblem:
     found, known = ", ".join(_shown(columns[:20])), ", ".join(names)
     words = f"There is no column with {what}. Found: {found}. Names known: {known}."
-    return Fault("missing_column", words, 0, line)
+    return CsvProblem("missing_column", words, 0, line)
 
 
 def _shown(columns: Sequence[str]) -> list[str]:
-    return [shortened(column) for column in columns[:MAX_COLUMNS_SHOWN]]
+    return [ellipsis(column) for column in columns[:MAX_COLUMNS_SHOWN]]

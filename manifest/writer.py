@@ -15,8 +15,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import BinaryIO, Protocol
 
-from pipeline.columns import key
-from pipeline.manifest import Row
+from manifest.columns import key
+from manifest.reader import Row
 
 OUTPUT_COLUMN = "Output Image Urls"
 ERRORS_COLUMN = "Errors"

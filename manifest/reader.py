@@ -12,24 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import urls
-from pipeline.columns import MAX_COLUMN_NAME, Roles, key, roles
-from pipeline.dialect import BLANKS, Dialect, OverLimit, Record, detect, records
-from pipeline.invalid import MAX_PROBLEMS, Fault, InvalidCsv
-from pipeline.urls import MAX_URL, is_longer
-
-__all__ = [
-    "MAX_COLUMN_NAME",
-    "MAX_PROBLEMS",
-    "MAX_PRODUCT_NAME",
-    "MAX_SERIAL_NUMBER",
-    "MAX_URL",
-    "MAX_URLS_OF_A_ROW",
-    "InvalidCsv",
-    "Manifest",
-    "Row",
-    "open_manifest",
-]
+from manifest import url_cells
+from manifest.columns import Roles, key, roles
+from manifest.dialect import BLANKS, Dialect, OverLimit, Record, detect, records
+from manifest.errors import MAX_PROBLEMS, CsvProblem, InvalidCsv
+from manifest.url_cells import is_longer
 
 # What the tables hold, in UTF-16 code units, as NVARCHAR counts.
 MAX_SERIAL_NUMBER = 400
@@ -79,32 +66,32 @@ class Manifest:
         return self._dialect.has_bom or self._dialect.encoding != "utf-8"
 
     def __iter__(self) -> Iterator[Row]:
-        faults: list[Fault] = []
+        problems: list[CsvProblem] = []
         number = images = 0
         for number, (line, record) in enumerate(self._data(), start=1):
             if number > self._max_rows:
-                raise _too_many_rows(faults, self._max_rows, line)
+                raise _too_many_rows(problems, self._max_rows, line)
             row = self._read(number, line, record)
             if isinstance(row, list):
-                faults += row
-                if len(faults) >= MAX_PROBLEMS:
+                problems += row
+                if len(problems) >= MAX_PROBLEMS:
                     break
-            elif not faults:
+            elif not problems:
                 images += len(row.urls)
                 yield row
-        if faults := faults or _faults_of_the_whole(number, images):
-            raise InvalidCsv(faults)
+        if problems := problems or _problems_of_the_whole(number, images):
+            raise InvalidCsv(problems)
 
     def _data(self) -> Iterator[tuple[int, Record]]:
         """The records after the header."""
         return islice(records(self._path, self._dialect), 1, None)
 
-    def _read(self, number: int, line: int, record: Record) -> Row | list[Fault]:
+    def _read(self, number: int, line: int, record: Record) -> Row | list[CsvProblem]:
         if isinstance(record, csv.Error):
             return [_broken(record, number, line)]
         cells = record if len(record) == len(self.columns) else self._fitted(record)
         if cells is None:
-            return [Fault("too_many_cells", self._too_many_cells(record), number, line)]
+            return [CsvProblem("too_many_cells", self._too_many_cells(record), number, line)]
         serial = "" if self._roles.serial is None else cells[self._roles.serial]
         name = cells[self._roles.name]
         found, are_good = self._urls(cells)
@@ -112,7 +99,7 @@ class Manifest:
         row = Row(number, serial_number, name, tuple(found), tuple(cells))
         if are_good and len(name) + len(serial) < MAX_SERIAL_NUMBER // 2:
             return row
-        return self._faults(row, line) or row
+        return self._problems(row, line) or row
 
     def _fitted(self, cells: list[str]) -> list[str] | None:
         """As many cells as there are columns: rows may be short, and URLs may not be quoted."""
@@ -121,7 +108,7 @@ class Manifest:
         if not "".join(extra).strip(BLANKS):
             return kept
         spilled = [cell for cell in cells[width - 1 :] if cell.strip(BLANKS)]
-        if self._roles.urls[-1] != width - 1 or not all(map(urls.begins_as_one, spilled)):
+        if self._roles.urls[-1] != width - 1 or not all(map(url_cells.begins_as_one, spilled)):
             return None
         return [*kept[:-1], ",".join(spilled)]
 
@@ -134,36 +121,36 @@ class Manifest:
 
     def _urls(self, cells: list[str]) -> tuple[list[str], bool]:
         """A row's URLs, and whether they need no closer look."""
-        found, are_good = urls.read(cells[self._first])
+        found, are_good = url_cells.read(cells[self._first])
         for index in self._others:
-            more, more_are_good = urls.read(cells[index])
+            more, more_are_good = url_cells.read(cells[index])
             found += more
             are_good = are_good and more_are_good
         return found, are_good and len(found) <= MAX_URLS_OF_A_ROW and not self._dialect.has_nul
 
-    def _faults(self, row: Row, line: int) -> list[Fault]:
-        found: list[Fault] = []
+    def _problems(self, row: Row, line: int) -> list[CsvProblem]:
+        found: list[CsvProblem] = []
         if is_longer(row.serial_number, MAX_SERIAL_NUMBER):
             found.append(self._too_long(row, line, self._roles.serial or 0, MAX_SERIAL_NUMBER))
         if is_longer(row.product_name, MAX_PRODUCT_NAME):
             found.append(self._too_long(row, line, self._roles.name, MAX_PRODUCT_NAME))
         if len(row.urls) > MAX_URLS_OF_A_ROW:
             words = f"{len(row.urls)} URLs are too many; a row may have {MAX_URLS_OF_A_ROW}."
-            found.append(Fault("too_many_urls", words, row.number, line))
-        found += islice(self._faults_of_urls(row, line), MAX_PROBLEMS)
+            found.append(CsvProblem("too_many_urls", words, row.number, line))
+        found += islice(self._problems_of_urls(row, line), MAX_PROBLEMS)
         return found + _nul_bytes(self.columns, row, line)
 
-    def _too_long(self, row: Row, line: int, index: int, limit: int) -> Fault:
+    def _too_long(self, row: Row, line: int, index: int, limit: int) -> CsvProblem:
         words = f"This is longer than {limit} characters."
-        return Fault("too_long", words, row.number, line, self.columns[index])
+        return CsvProblem("too_long", words, row.number, line, self.columns[index])
 
-    def _faults_of_urls(self, row: Row, line: int) -> Iterator[Fault]:
+    def _problems_of_urls(self, row: Row, line: int) -> Iterator[CsvProblem]:
         for index in self._roles.urls:
-            for url in urls.split(row.cells[index]):
-                if reason := urls.reason_against(url):
+            for url in url_cells.split(row.cells[index]):
+                if reason := url_cells.reason_against(url):
                     code, words = reason
-                    words = f"“{urls.shown(url)}” {words}"
-                    yield Fault(code, words, row.number, line, self.columns[index])
+                    words = f"“{url_cells.shown(url)}” {words}"
+                    yield CsvProblem(code, words, row.number, line, self.columns[index])
 
 
 def open_manifest(path: Path, *, url_columns: Sequence[str] = (), max_rows: int) -> Manifest:
@@ -178,7 +165,8 @@ def open_manifest(path: Path, *, url_columns: Sequence[str] = (), max_rows: int)
         raise InvalidCsv([_broken(record, 0, line)])
     columns = _without_trailing_blanks(record)
     if not columns:
-        raise InvalidCsv([Fault("empty_file", "The file is empty: it has no header and no rows.")])
+        words = "The file is empty: it has no header and no rows."
+        raise InvalidCsv([CsvProblem("empty_file", words)])
     wanted = [name for name in url_columns if key(name)]
     return Manifest(path, dialect, columns, roles(columns, wanted, line), max_rows)
 
@@ -189,27 +177,27 @@ def _without_trailing_blanks(cells: list[str]) -> list[str]:
     return cells[: named[-1]] if named else []
 
 
-def _broken(error: csv.Error, row: int, line: int) -> Fault:
+def _broken(error: csv.Error, row: int, line: int) -> CsvProblem:
     if isinstance(error, OverLimit):
-        return Fault(error.code, str(error), row, line)
+        return CsvProblem(error.code, str(error), row, line)
     words = "A quote in this row is not closed, or not doubled within a quoted cell."
-    return Fault("unbalanced_quotes", words, row, line)
+    return CsvProblem("unbalanced_quotes", words, row, line)
 
 
-def _nul_bytes(columns: Sequence[str], row: Row, line: int) -> list[Fault]:
+def _nul_bytes(columns: Sequence[str], row: Row, line: int) -> list[CsvProblem]:
     return [
-        Fault("nul_byte", "There is a NUL byte in this cell.", row.number, line, column)
+        CsvProblem("nul_byte", "There is a NUL byte in this cell.", row.number, line, column)
         for column, cell in zip(columns, row.cells, strict=True)
         if "\0" in cell
     ]
 
 
-def _too_many_rows(faults: list[Fault], most: int, line: int) -> InvalidCsv:
-    fault = Fault("too_many_rows", f"The CSV has more than {most:,} rows.", most + 1, line)
-    return InvalidCsv([*faults, fault], status=413, code="too_many_rows")
+def _too_many_rows(problems: list[CsvProblem], most: int, line: int) -> InvalidCsv:
+    problem = CsvProblem("too_many_rows", f"The CSV has more than {most:,} rows.", most + 1, line)
+    return InvalidCsv([*problems, problem], code="too_many_rows")
 
 
-def _faults_of_the_whole(rows: int, images: int) -> list[Fault]:
+def _problems_of_the_whole(rows: int, images: int) -> list[CsvProblem]:
     if not rows:
-        return [Fault("no_rows", "The file has a header, but no rows.")]
-    return [] if images else [Fault("no_urls", "No row of the file has an image URL.")]
+        return [CsvProblem("no_rows", "The file has a header, but no rows.")]
+    return [] if images else [CsvProblem("no_urls", "No row of the file has an image URL.")]

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from pipeline.invalid import Fault, InvalidCsv
+from manifest.errors import CsvProblem, InvalidCsv
 
 MAX_RECORD_CHARS = 1_048_576
 MAX_BLANK_RECORDS = 1_048_576  # as many as a sheet of Excel has
@@ -161,7 +161,7 @@ def _refuse_binary(head: bytes) -> None:
         kind = "binary, or UTF-16 without a byte order mark"
     if kind:
         words = f"This file is {kind}, not a CSV. Save it as CSV (in Excel: “CSV UTF-8”)."
-        raise InvalidCsv([Fault("not_a_csv", words)], status=415, code="not_a_csv")
+        raise InvalidCsv([CsvProblem("not_a_csv", words)], code="not_a_csv")
 
 
 def _encoding(path: Path, head: bytes) -> Dialect:
@@ -174,7 +174,7 @@ def _encoding(path: Path, head: bytes) -> Dialect:
             return _decodable(path, Dialect("cp1252", on_errors="c1"))
     name = encoding.removesuffix("-sig").upper()
     words = f"The file begins as {name} does, but isn't all {name}. Save it as CSV UTF-8."
-    raise InvalidCsv([Fault("wrong_encoding", words)])
+    raise InvalidCsv([CsvProblem("wrong_encoding", words)])
 
 
 def _decodable(path: Path, dialect: Dialect) -> Dialect:

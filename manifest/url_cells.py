@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from ipaddress import IPv6Address
 
-from pipeline.dialect import BLANKS
+from manifest.dialect import BLANKS
 
 MAX_URL = 4000  # UTF-16 code units
 MAX_HOST = 253  # RFC 1035, section 2.3.4, without the last dot
@@ -67,10 +67,10 @@ def is_longer(text: str, limit: int) -> bool:
 
 def shown(url: str) -> str:
     """A URL for a message: short, on one line, and without a password."""
-    return shortened(re.sub(r"//[^/?#]*@", "//…@", url))
+    return ellipsis(re.sub(r"//[^/?#]*@", "//…@", url))
 
 
-def shortened(text: str) -> str:
+def ellipsis(text: str) -> str:
     """A text for a message: short and on one line."""
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:80])
     return printable + "…" * (len(text) > 80)
