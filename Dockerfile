@@ -21,6 +21,7 @@ COPY *.py ./
 COPY compress compress
 COPY manifest manifest
 COPY pipeline pipeline
+COPY resilience resilience
 COPY storage storage
 COPY templates templates
 COPY static static

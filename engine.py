@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable
 from functools import partial, wraps
@@ -16,13 +15,14 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 import tables
 from faults import Fault
+from resilience.circuit_breaker import CircuitBreaker
 
 BUSY_SECONDS = 120  # of a SQLite writer: a very large upload holds the others up for a while
 LOGIN_SECONDS = 5  # the ODBC driver's own default, 15, is a long time for a user to wait
 SQL_ATTR_LOGIN_TIMEOUT = 103  # ODBC's number for it
 STATEMENT_SECONDS = 60  # no statement of ours takes a tenth of it; a dead server takes for ever
 RETRY_SECONDS = 3  # after which a transaction that is refused again and again is given up
-AWAY_SECONDS = 1  # in which a database that did not answer is not asked again
+OPEN_SECONDS = 1  # in which a database that did not answer is not asked again
 FIRST_WAIT_SECONDS = 0.05  # doubled with each try, with jitter so that rivals do not meet again
 
 POOL = 16  # connections kept: no process has more threads, and one too many is made anew each time
@@ -53,8 +53,9 @@ class Database:
         self.is_embedded = parsed.get_backend_name() == "sqlite"
         durable = "FULL" if outlasts_power_cuts else "NORMAL"
         self.engine = _sqlite(parsed, durable) if self.is_embedded else _sql_server(parsed)
-        self._ask_again_at = 0.0
-        self._gate = threading.Lock()
+        self._breaker = CircuitBreaker(
+            open_seconds=OPEN_SECONDS, probe_seconds=LOGIN_SECONDS + RETRY_SECONDS
+        )
 
     def transact(self, step: Callable[[Connection], Result], *, writes: bool) -> Result:
         """Run ``step`` in a transaction, which commits at its end or leaves no trace.
@@ -63,7 +64,8 @@ class Database:
         RETRY_SECONDS; so a step may be run more than once. Raises Unavailable after that, and at
         once while the database is known to be away.
         """
-        self._pass_gate()
+        if not self._breaker.allows_call():
+            raise Unavailable("it did not answer a moment ago")
         is_away = False
         try:
             return self._tried_again(step, writes=writes)
@@ -71,18 +73,7 @@ class Database:
             is_away = True
             raise
         finally:
-            self._ask_again_at = time.monotonic() + AWAY_SECONDS if is_away else 0.0
-
-    def _pass_gate(self) -> None:
-        """While the database is away, one thread at a time looks whether it is back.
-
-        All threads of the API would wait for it otherwise, and none would be left to say so.
-        """
-        with self._gate:
-            if self._ask_again_at:
-                if time.monotonic() < self._ask_again_at:
-                    raise Unavailable("it did not answer a moment ago")
-                self._ask_again_at = time.monotonic() + LOGIN_SECONDS + RETRY_SECONDS
+            self._breaker.report(is_down=is_away)
 
     def _tried_again(self, step: Callable[[Connection], Result], *, writes: bool) -> Result:
         gives_up_at = time.monotonic() + RETRY_SECONDS

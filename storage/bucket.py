@@ -10,8 +10,6 @@ import io
 import logging
 import os
 import shutil
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +23,7 @@ from uuid import UUID
 from obstore.exceptions import BaseError, GenericError
 from obstore.store import AzureStore, GCSStore, S3Store
 
+from resilience.circuit_breaker import CircuitBreaker
 from settings import MIB
 from storage.base import StorageUnavailable, StoredFile, WrongStorage
 from storage.names import CSV_TYPE, IMMUTABLE, OUTPUT_CSV, content_type
@@ -42,7 +41,7 @@ RETRY: RetryConfig = {
     "retry_timeout": timedelta(seconds=5),
     "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=1)},
 }
-AWAY_SECONDS = 1  # in which a bucket that did not answer is not asked again
+OPEN_SECONDS = 1  # in which a bucket that did not answer is not asked again
 WINDOW = MIB  # bytes of one request for a part of a file
 MOST_WORDS = 500  # characters of an error
 SIDE_BY_SIDE = 4  # images; at 50 ms each that is 80 a second, and each thread takes memory
@@ -64,10 +63,8 @@ class Bucket:
             self._store = store_at(url, request_seconds)
         except (BaseError, ValueError) as error:
             raise WrongStorage(f"STORAGE_URL cannot be used: {_words(error)}") from None
-        self._request_seconds = request_seconds
         self._threads = ThreadPoolExecutor(SIDE_BY_SIDE, "bucket")
-        self._ask_again_at = 0.0
-        self._gate = threading.Lock()
+        self._breaker = CircuitBreaker(open_seconds=OPEN_SECONDS, probe_seconds=request_seconds)
 
     @contextmanager
     def keep_upload(self, public_id: UUID, source: IO[bytes]) -> Iterator[Path]:
@@ -116,19 +113,19 @@ class Bucket:
 
     def check(self) -> None:
         """Lists nothing, which tells a missing bucket and wrong credentials all the same."""
-        self._pass_gate()
+        self._fail_fast()
         with self._asking(writing=True):
             next(iter(self._store.list("readyz", chunk_size=1)), None)
 
     def _put_file(self, key: str, path: Path) -> None:
-        self._pass_gate()
+        self._fail_fast()
         with self._asking(writing=True):
             self._store.put(
                 key, path, attributes=_attributes(CSV_TYPE, "no-cache"), max_concurrency=PARTS
             )
 
     def _open(self, key: str) -> StoredFile:
-        self._pass_gate()
+        self._fail_fast()
         with self._asking():
             found = self._store.get(key, options={"range": (0, WINDOW)})
             first = bytes(found.bytes())
@@ -154,7 +151,7 @@ class Bucket:
         A bucket that isn't there is told as an object that isn't, but what is being written is not
         looked for.
         """
-        is_away = False
+        is_down = False
         try:
             yield
         except FileNotFoundError as error:
@@ -162,22 +159,19 @@ class Bucket:
                 raise StorageUnavailable(_words(error)) from None
             raise
         except BaseError as error:
-            is_away = isinstance(error, GenericError)  # the others are answers
+            is_down = isinstance(error, GenericError)  # the others are answers
             raise StorageUnavailable(_words(error)) from None
         finally:
-            self._ask_again_at = time.monotonic() + AWAY_SECONDS if is_away else 0.0
+            self._breaker.report(is_down=is_down)
 
-    def _pass_gate(self) -> None:
-        """While the bucket is away, one thread at a time looks whether it is back.
+    def _fail_fast(self) -> None:
+        """Raises StorageUnavailable while the bucket is known to be down.
 
         All threads of the API would wait for it otherwise, and none would be left to say so. What
         is under way, and a batch of images, which is worth waiting for, goes on trying.
         """
-        with self._gate:
-            if self._ask_again_at:
-                if time.monotonic() < self._ask_again_at:
-                    raise StorageUnavailable("it did not answer a moment ago")
-                self._ask_again_at = time.monotonic() + self._request_seconds
+        if not self._breaker.allows_call():
+            raise StorageUnavailable("it did not answer a moment ago")
 
 
 class _Windows(io.RawIOBase):

@@ -1,0 +1,1 @@
+"""What keeps one part that is down from holding up all the others."""
