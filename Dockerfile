@@ -17,12 +17,15 @@ WORKDIR /service
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 
-COPY *.py ./
+COPY *.py pyproject.toml schema.sql ./
+COPY api api
 COPY compress compress
 COPY manifest manifest
+COPY migrations migrations
 COPY pipeline pipeline
 COPY resilience resilience
 COPY storage storage
+COPY work_queue work_queue
 COPY templates templates
 COPY static static
 

@@ -6,6 +6,7 @@ import base64
 import ipaddress
 import os
 import re
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -71,6 +72,13 @@ def read(environment: Mapping[str, str]) -> Settings:
 def load() -> Settings:
     """The settings of this process."""
     return read(os.environ)
+
+
+@cache
+def version() -> str:
+    """The version of this service, from pyproject.toml: its one source."""
+    text = Path(__file__).with_name("pyproject.toml").read_text()
+    return str(tomllib.loads(text)["project"]["version"])
 
 
 def _parse(variable: str, text: str, parse: Callable[[str], Any], expected: str) -> Any:

@@ -18,13 +18,12 @@ from typing import Any, Self
 
 import standardwebhooks
 
-import database
-import reads
-from database import ClaimedWebhook
-from engine import Database, Unavailable
+from database import Database, Unavailable
 from outbound import Client, OutboundError
 from settings import Settings
 from storage import OUTPUT_CSV, image_url
+from work_queue import read_queries
+from work_queue.notifications import ClaimedWebhook, claim_webhooks, record_attempt
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +34,8 @@ JITTER = 0.1  # of a wait, more or less, so that notifications of one moment spr
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """How one try went; without an ``error`` it was delivered."""
+class DeliveryAttempt:
+    """How one attempt went; without an ``error`` it was delivered."""
 
     status_code: int | None
     error: str | None
@@ -46,13 +45,13 @@ class Attempt:
 
 def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]:
     """The body of ``request.completed``, as README shows it."""
-    request = reads.get_request(db, request_id)
+    request = db.read(read_queries.get_request, request_id)
     base, public_id = settings.public_base_url, request.public_id
     body = {
         "type": "request.completed",
         "request_id": str(public_id),
         "status": request.status,
-        "progress": reads.progress(request),
+        "progress": read_queries.progress(request),
         "bytes_in": request.bytes_in,
         "bytes_out": request.bytes_out,
         "output_csv_url": image_url(base, public_id, OUTPUT_CSV),
@@ -60,11 +59,11 @@ def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]
     }
     if request.total > MAX_IMAGES:
         return body | {"output_images": [], "output_images_truncated": True}
-    images = reads.find_images(db, request_id, after=(0, 0), limit=MAX_IMAGES)
+    images = db.read(read_queries.find_images, request_id, after=(0, 0), limit=MAX_IMAGES)
     return body | {
         "output_images": [
             {
-                "row": image.row,
+                "row": image.row_number,
                 "input_url": image.input_url,
                 "output_url": image.output_name and image_url(base, public_id, image.output_name),
             }
@@ -87,19 +86,21 @@ def signed_headers(secret: str, message_id: str, body: bytes) -> Mapping[str, st
     return headers
 
 
-def attempt(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> Attempt:
+def attempt(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
     """Send once. 2xx delivers, 410 ends it, a redirect is not followed and is a failure."""
     try:
         answer = client.post(url, body, headers, seconds=ATTEMPT_SECONDS)
     except OutboundError as error:
-        return Attempt(None, str(error), error.permanent, error.retry_after)
+        return DeliveryAttempt(None, str(error), error.permanent, error.retry_after)
     if 200 <= answer.status < 300:
-        return Attempt(answer.status, None)
+        return DeliveryAttempt(answer.status, None)
     refused = f"The receiver answered {answer.status}."
-    return Attempt(answer.status, refused, answer.status == 410, answer.retry_after)
+    return DeliveryAttempt(answer.status, refused, answer.status == 410, answer.retry_after)
 
 
-def retry_seconds(made: Attempt, attempts: int, schedule: tuple[float, ...]) -> float | None:
+def retry_seconds(
+    made: DeliveryAttempt, attempts: int, schedule: tuple[float, ...]
+) -> float | None:
     """How long to wait after the ``attempts``-th attempt failed, or None when it was the last."""
     if made.is_final or attempts >= len(schedule):
         return None
@@ -134,8 +135,8 @@ class Deliveries:
         with self._claiming:
             if self._under_way == CONCURRENCY:
                 return
-            due = database.claim_webhooks(
-                self._database,
+            due = self._database.write(
+                claim_webhooks,
                 self._worker,
                 limit=CONCURRENCY - self._under_way,
                 lease_seconds=self._settings.lease_seconds + 2 * ATTEMPT_SECONDS,
@@ -153,7 +154,7 @@ class Deliveries:
             with self._claiming:
                 self._under_way -= 1
 
-    def _timed_attempt(self, webhook: ClaimedWebhook) -> tuple[Attempt, float]:
+    def _timed_attempt(self, webhook: ClaimedWebhook) -> tuple[DeliveryAttempt, float]:
         started = time.monotonic()
         try:
             content = payload(self._database, self._settings, webhook.request_id)
@@ -165,12 +166,12 @@ class Deliveries:
             raise
         except Exception:  # a thread has nobody to raise to, and the schedule must have an end
             logger.exception("webhook broke down", extra={"webhook_id": webhook.id})
-            made = Attempt(None, "The notification broke down here; it was logged.")
+            made = DeliveryAttempt(None, "The notification broke down here; it was logged.")
         return made, time.monotonic() - started
 
-    def _record(self, webhook: ClaimedWebhook, made: Attempt, seconds: float) -> None:
-        database.record_attempt(
-            self._database,
+    def _record(self, webhook: ClaimedWebhook, made: DeliveryAttempt, seconds: float) -> None:
+        self._database.write(
+            record_attempt,
             self._worker,
             webhook,
             status_code=made.status_code,

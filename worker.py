@@ -2,8 +2,8 @@
 
     celery -A worker worker --loglevel=info
 
-The database is the queue and a message only a ring of the doorbell: it says that there may be work,
-and whichever process hears it takes a turn. So it does no harm if one is lost or comes twice.
+The database is the queue, and a message only wakes a worker: it says that there may be work, and
+whichever process receives it takes a turn. So it does no harm if one is lost or comes twice.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import resource
 import secrets
 import socket
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,23 +25,25 @@ from celery.signals import after_setup_logger, worker_init, worker_ready, worker
 from celery.worker import state
 from kombu.exceptions import OperationalError
 
-import database
 import logs
+import migrations
 import settings
-from engine import Database, Unavailable
+from database import Database, Unavailable
 from outbound import Client
-from pipeline.finish import finish_requests
-from pipeline.ledger import STUCK_SECONDS
-from pipeline.turn import Workshop
+from pipeline.housekeeping import Housekeeping
+from pipeline.watchdog import STUCK_SECONDS
+from pipeline.worker_loop import Processor
 from settings import MIB, Settings
 from storage import Storage, open_storage
 from webhook import Deliveries
+from work_queue.claims import work_is_due
+from work_queue.expired_claims import release_expired
 
 logger = logging.getLogger(__name__)
 
-TURN_SECONDS = 300  # then the process rings again; a stopping worker ends its turn at once
+TURN_SECONDS = 300  # then the process wakes itself; a stopping worker ends its turn at once
 HEADROOM = 2560 * MIB
-HANDFUL = 8  # rings at a time, at most
+MAX_WAKES = 8  # at a time
 
 QUICK = {"socket_timeout": 1, "socket_connect_timeout": 1}
 
@@ -63,7 +63,7 @@ celery.conf.update(
         "interval_max": 0.2,
     },
 )
-for chatty in ("celery.worker.strategy", "celery.app.trace"):  # a line for every ring
+for chatty in ("celery.worker.strategy", "celery.app.trace"):  # a line for every message
     logging.getLogger(chatty).setLevel(logging.WARNING)
 
 stopping = mmap.mmap(-1, 1)  # one byte that the parent shares with the processes it forks
@@ -78,7 +78,7 @@ class Process:
     database: Database
     client: Client
     storage: Storage
-    workshop: Workshop
+    processor: Processor
 
 
 @cache
@@ -94,17 +94,17 @@ def process() -> Process:
         connections=chosen.download_concurrency,
     )
     storage = open_storage(chosen)
-    workshop = Workshop(
+    processor = Processor(
         db, client, storage, chosen, worker=worker, is_stopping=lambda: stopping[0] != 0
     )
-    return Process(worker, chosen, db, client, storage, workshop)
+    return Process(worker, chosen, db, client, storage, processor)
 
 
 def _limit_memory() -> None:
-    """A picture that needs more than HEADROOM fails, instead of taking the machine down.
+    """An image that needs more memory than HEADROOM fails, instead of taking the machine down.
 
-    The most that honest work was seen to need is 1 GB, for a PNG of 30 megapixels, beside the
-    downloads, and what the threads of these and of a bucket set aside.
+    The most that was measured is 1 GB, for a PNG of 30 megapixels, beside the downloads and what
+    their threads and those of a bucket reserve.
     """
     statm = Path("/proc/self/statm")
     if statm.exists():  # on Linux
@@ -115,80 +115,41 @@ def _limit_memory() -> None:
 
 @celery.task(name="turn")
 def turn() -> None:
-    """Take back what stopped workers held; work on images; finish and deliver beside it."""
+    """Work on images, complete requests and deliver webhooks, until nothing is due."""
     try:
         _take_turn(process())
-    except Unavailable as error:  # the sweep rings again
-        logger.warning("the database is away: %s", error)
+    except Unavailable as error:  # the sweep wakes it again
+        logger.warning("the database is down: %s", error)
 
 
 def _take_turn(my: Process) -> None:
-    if not database.work_is_due(my.database):
+    if not my.database.read(work_is_due):
         return
     ends_at = time.monotonic() + TURN_SECONDS
-    database.recover(my.database, my.settings.claim_limit)
+    my.database.write(release_expired, my.settings.claim_limit)
     with (
         Deliveries(my.database, my.client, my.settings, my.worker) as deliveries,
-        ThreadPoolExecutor(1, "beside") as thread,
+        Housekeeping(
+            my.database, my.storage, my.settings, deliveries, worker=my.worker
+        ) as housekeeping,
     ):
-        beside = Beside(my, deliveries, thread)
-        beside.look()
-        my.workshop.turn(TURN_SECONDS, beside)
+        housekeeping.complete_and_deliver()
+        my.processor.take_turn(TURN_SECONDS, housekeeping)
     if time.monotonic() > ends_at:
-        ring(1)
+        wake_workers(1)
 
 
-class Beside:
-    """What a process does beside its pictures: the output CSV of a large request takes a while."""
-
-    def __init__(self, my: Process, deliveries: Deliveries, thread: ThreadPoolExecutor) -> None:
-        self._my, self._deliveries, self._thread = my, deliveries, thread
-        self._last: Future[None] | None = None
-        self._recovered_at = time.monotonic()
-
-    def look(self) -> None:
-        self._last = self._thread.submit(self._safely, self._finish_and_deliver)
-
-    def look_now_and_then(self) -> None:
-        """As often as the sweep of an idle worker does."""
-        if time.monotonic() - self._recovered_at > self._my.settings.sweep_seconds:
-            self._recovered_at = time.monotonic()
-            self._last = self._thread.submit(self._safely, self._recover)
-
-    def is_busy(self) -> bool:
-        is_looking = self._last is not None and not self._last.done()
-        return is_looking or self._deliveries.is_busy()
-
-    def _recover(self) -> None:
-        database.recover(self._my.database, self._my.settings.claim_limit)
-        self._finish_and_deliver()
-
-    def _finish_and_deliver(self) -> None:
-        my = self._my
-        finish_requests(my.database, my.storage, my.settings, my.worker)
-        self._deliveries.start_due()
-
-    def _safely(self, step: Callable[[], None]) -> None:
-        """A thread has nobody to raise to."""
-        try:
-            step()
-        except Unavailable as error:
-            logger.warning("the database is away: %s", error)
-        except Exception:
-            logger.exception("what goes on beside the pictures broke down")
-
-
-def ring(times: int) -> None:
-    """Wake up to ``times`` worker processes; where Redis is away, the sweep does it later."""
+def wake_workers(times: int) -> None:
+    """Wake up to ``times`` worker processes; where Redis is down, the sweep does it later."""
     try:
-        for _ in range(min(times, HANDFUL)):
+        for _ in range(min(times, MAX_WAKES)):
             turn.apply_async()
     except OperationalError:
-        logger.warning("Redis is away: the sweep will find the work")
+        logger.warning("Redis is down: the sweep will find the work")
 
 
 def redis_answers() -> bool:
-    """Whether a ring would be heard, within a second or so."""
+    """Whether Redis answers, within a second or so."""
     try:
         with celery.connection_for_write(transport_options=QUICK) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
@@ -217,7 +178,7 @@ _sweep: Any = None
 
 
 def _wake_idle(processes: int) -> None:
-    ring(processes - len(state.active_requests))
+    wake_workers(processes - len(state.active_requests))
 
 
 @worker_init.connect
@@ -225,7 +186,7 @@ def _check_settings(**_: Any) -> None:
     """In the parent, before it forks: a wrong DATABASE_URL or bucket ends it with one line."""
     open_storage(settings.load())
     db = Database(settings.load().database_url)
-    db.prepare()
+    migrations.prepare(db)
     db.engine.dispose()
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, fields
 from heapq import heappop, heappush
 from itertools import count
 
-from pipeline.ledger import BATCH, FLUSH_SECONDS, MOST_WAITING
-from pipeline.turn import MOST_CLAIMED, REFILL_SECONDS
+from pipeline.claiming import MAX_CLAIMED, REFILL_SECONDS
+from pipeline.result_writer import BATCH, FLUSH_SECONDS, MAX_WAITING
 from settings import Settings
 from storage.bucket import SIDE_BY_SIDE
 
@@ -52,7 +52,7 @@ class Kind:
     kb_in: float
     kb_out: float
     fetch_ms: float = 0.0
-    most_claimed: int = MOST_CLAIMED
+    most_claimed: int = MAX_CLAIMED
     of_claim: tuple[int, int] = (4, 1)  # statements, transactions
 
     @property
@@ -171,7 +171,7 @@ class Worker:
             # Downloads go on while this thread is busy, and then a window of them is there at once.
             arrived_at = max(arrived_at, self._all.now - fetch) + fetch / WINDOW
             yield max(arrived_at - self._all.now, 0) + self._kind.cpu_ms / 1000
-            while len(self._posted) >= MOST_WAITING:
+            while len(self._posted) >= MAX_WAITING:
                 yield FLUSH_SECONDS / LOOKS
             self._posted.append(self._claimed.popleft())
 

@@ -14,8 +14,9 @@ from benchmarks.origin import Origin
 from benchmarks.report import Figure, Result
 from benchmarks.setup import Setup
 from benchmarks.stage import Stage, running, waited_for
-from engine import Database
-from tables import Image, Request, Status
+from database import Database
+from work_queue.models import Image, Request
+from work_queue.statuses import Status
 
 SLOW_MS = 10_000
 
@@ -56,7 +57,7 @@ def _quick_seconds(stage: Stage, urls: list[str], quick: list[str]) -> float:
     base = quick[0].rpartition("/")[0]
     database = Database(stage.database_url)
     _, last = waited_for(
-        lambda: database.transact(lambda tx: _completed(tx, request_id, base), writes=False),
+        lambda: database.read(_completed, request_id, base),
         lambda seen: seen[0] == len(quick),
     )
     database.engine.dispose()

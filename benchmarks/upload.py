@@ -11,11 +11,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import migrations
 from benchmarks.origin import Origin
 from benchmarks.report import Figure, Result
 from benchmarks.setup import Setup
 from benchmarks.stage import Stage, csv_of_urls, running
-from engine import Database
+from database import Database
 
 TABLES = ("requests", "products", "images")
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -63,7 +64,7 @@ def _stored_last(path: Path) -> Rows:
 def _bare_seconds(content: str, stored: Rows) -> float:
     """Reading the CSV, and the driver's own executemany into the same tables, as durable."""
     with tempfile.TemporaryDirectory(prefix="bench-upload-") as folder:
-        Database(f"sqlite:///{folder}/bare.db").prepare()
+        migrations.prepare(Database(f"sqlite:///{folder}/bare.db"))
         database = sqlite3.connect(f"{folder}/bare.db")
         started = time.monotonic()
         for _ in csv.reader(io.StringIO(content, newline="")):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import schema
 import settings
+from migrations import sql_server
 
 
 def main() -> None:
-    schema.create(settings.load().database_url)
+    sql_server.create(settings.load().database_url)
     print("schema.sql was run.")

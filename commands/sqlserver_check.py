@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import schema
 import settings
+from migrations import sql_server
 
 
 def main() -> None:
-    for sentence in schema.check(settings.load().database_url):
+    for sentence in sql_server.check(settings.load().database_url):
         print(f"ok  {sentence}")

@@ -6,14 +6,14 @@ from http import HTTPStatus
 
 from outbound import Answer, Client, OutboundError
 
-TRY_AGAIN = {408, 425, 429, *range(500, 600)}
+TRANSIENT_STATUSES = {408, 425, 429, *range(500, 600)}
 
 
 class DownloadFailed(Exception):  # noqa: N818 - it is what happened, not a mistake of ours
     """``code`` is stable, for programs; the text is a sentence, for people.
 
     ``permanent`` says that trying again cannot help; ``retry_after`` is the pause in seconds that
-    the server asked for, and ``status`` its answer, if there was one.
+    the server asked for.
     """
 
     def __init__(
@@ -23,13 +23,11 @@ class DownloadFailed(Exception):  # noqa: N818 - it is what happened, not a mist
         *,
         permanent: bool,
         retry_after: float | None = None,
-        status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.permanent = permanent
         self.retry_after = retry_after
-        self.status = status
 
 
 def download(client: Client, url: str, *, seconds: float, max_bytes: int) -> bytes:
@@ -52,7 +50,7 @@ def download(client: Client, url: str, *, seconds: float, max_bytes: int) -> byt
 def _empty(answer: Answer) -> DownloadFailed:
     """Headers that break off look like an empty file, so only a length that was told is final."""
     told = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
-    return DownloadFailed("empty_image", "The file is empty.", permanent=told, status=200)
+    return DownloadFailed("empty_image", "The file is empty.", permanent=told)
 
 
 def _refused(answer: Answer) -> DownloadFailed:
@@ -60,7 +58,6 @@ def _refused(answer: Answer) -> DownloadFailed:
     return DownloadFailed(
         f"http_{answer.status}",
         f"The server answered {answer.status} {phrase}".rstrip() + ".",
-        permanent=answer.status not in TRY_AGAIN,
+        permanent=answer.status not in TRANSIENT_STATUSES,
         retry_after=answer.retry_after,
-        status=answer.status,
     )

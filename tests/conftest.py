@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 from sqlalchemy.engine import make_url
 
-import schema
-from engine import Database
+import migrations
+from database import Database
+from migrations import sql_server
 from tests.origin import Origin, content
 
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
@@ -41,16 +42,16 @@ def empty_database(folder: Path) -> Iterator[str]:
     server = server_url()
     if not server:
         url = f"sqlite:///{folder}/test.db"
-        Database(url).prepare()
+        migrations.prepare(Database(url))
         yield url
         return
     name = f"test_{uuid.uuid4().hex}"
     url = make_url(server).set(database=name).render_as_string(hide_password=False)
-    schema.create(url)
+    sql_server.create(url)
     try:
         yield url
     finally:
-        schema.run(make_url(server), [f"DROP DATABASE {name}"])
+        sql_server.run(make_url(server), [f"DROP DATABASE {name}"])
 
 
 @pytest.fixture

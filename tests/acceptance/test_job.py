@@ -10,6 +10,7 @@ import pytest
 import requests
 from PIL import Image
 
+from settings import version
 from tests.conftest import photo, photo_urls
 from tests.origin import Origin, content
 from tests.system import System, csv_of, eventually
@@ -174,7 +175,7 @@ def cpu_ticks(pid: int) -> int:
 
 
 def test_health_and_readiness_are_answered(system: System) -> None:
-    assert system.get("/healthz").json() == {"status": "ok"}
+    assert system.get("/healthz").json() == {"status": "ok", "version": version()}
     parts = dict.fromkeys(("status", "database", "storage", "redis"), "ok")
     assert system.get("/readyz").json() == parts
 

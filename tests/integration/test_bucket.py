@@ -15,19 +15,17 @@ from uuid import UUID
 import pytest
 from obstore.store import S3Store
 
-import database as queue
-from database import Outcome
-from engine import Database
-from pipeline.finish import finish_requests
-from pipeline.ledger import Ledger
+from database import Database
+from pipeline.output_csv import complete_requests
 from settings import Settings
 from storage import Bucket, Folders, Storage, StorageUnavailable
-from tables import Status
-from tests.integration.conftest import Stores
-from tests.integration.test_queue import FIGURES, claim, statuses, urls
+from tests.integration.conftest import Stores, completed, writing
+from tests.integration.test_queue import claim, statuses, urls
 from tests.origin import closed_port, until
 from tests.proxy import Proxy
 from tests.s3 import S3, variables
+from work_queue.outcomes import Outcome, record_outcomes
+from work_queue.statuses import Status
 
 pytestmark = pytest.mark.integration
 URL = variables(("127.0.0.1", 1))["STORAGE_URL"]
@@ -348,21 +346,19 @@ def test_the_images_of_a_batch_go_up_side_by_side(bucket_at: BucketAt) -> None:
 # --- a worker on a bucket that is away ---------------------------------------------------------
 
 
-def test_images_that_cannot_be_saved_are_given_back(
+def test_images_that_cannot_be_saved_are_released(
     s3: S3, bucket_at: BucketAt, database: Database, store: Stores
 ) -> None:
     store(*urls(2))
     with Proxy(s3.address) as proxy:
         bucket = bucket_at(proxy.address)
         proxy.down()
-        with Ledger(
-            database, bucket, worker="ann", lease_seconds=2, when_ended=lambda: None
-        ) as ledger:
+        with writing(database, bucket, []) as (leases, results):
             images = claim(database)
-            ledger.hold(images)
+            leases.hold(images)
             for image in images:
                 name = f"1-{image.position}.jpg"
-                ledger.post(Outcome.completed(image, output_name=name, **FIGURES), b"picture")
+                results.post(completed(image, name), b"picture")
 
     assert statuses(database) == [Status.PENDING, Status.PENDING]
 
@@ -371,14 +367,16 @@ def test_a_request_is_finished_when_the_bucket_is_back(
     s3: S3, bucket_at: BucketAt, database: Database, store: Stores
 ) -> None:
     public_id = store(*urls(1))
-    queue.record(database, "ann", [Outcome.failed(claim(database)[0], "http_404", "Gone.")])
+    database.write(
+        record_outcomes, "ann", [Outcome.failed(claim(database)[0], "http_404", "Gone.")]
+    )
     settings = Settings(lease_seconds=1)
     with Proxy(s3.address) as proxy:
         bucket = bucket_at(proxy.address)
         proxy.down()
-        assert finish_requests(database, bucket, settings, "ann") == 0
+        assert complete_requests(database, bucket, settings, "ann") == 0
 
         proxy.up()
-        until(lambda: finish_requests(database, bucket, settings, "ann") == 1)
+        until(lambda: complete_requests(database, bucket, settings, "ann") == 1)
 
         assert b"1: Gone." in content(bucket, public_id, "output.csv")

@@ -12,17 +12,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-import database as queue
-import reads
-from database import ClaimedImage, Outcome
-from engine import Database
-from intake import NewRequest, store_request
-from tables import Image, Product, Request, Status, Webhook
+from database import Database
 from tests.integration.conftest import Product as Row
-from tests.integration.conftest import Stores
+from tests.integration.conftest import Stores, completed
+from work_queue import read_queries
+from work_queue.claims import HEAD_START, ClaimedImage, claim_images, renew_claims, work_is_due
+from work_queue.completion import FinishedRequest, claim_finished, complete_request, finished_images
+from work_queue.expired_claims import count_crash, release_expired
+from work_queue.intake import NewRequest, store_request
+from work_queue.models import Image, Product, Request, Webhook
+from work_queue.notifications import claim_webhooks
+from work_queue.outcomes import Outcome, record_outcomes
+from work_queue.statuses import Status
 
 pytestmark = pytest.mark.integration
-FIGURES = {"input_bytes": 100, "output_bytes": 40}
 
 
 def urls(number: int, host: str = "a.example") -> list[str]:
@@ -35,10 +38,14 @@ def claim(
     *,
     limit: int = 3,
     lease_seconds: float = 60,
-    passing_over: Iterable[str] = (),
+    excluded_hosts: Iterable[str] = (),
 ) -> list[ClaimedImage]:
-    images = queue.claim_images(
-        database, worker, limit=limit, lease_seconds=lease_seconds, passing_over=set(passing_over)
+    images = database.write(
+        claim_images,
+        worker,
+        limit=limit,
+        lease_seconds=lease_seconds,
+        excluded_hosts=set(excluded_hosts),
     )
     return images or []
 
@@ -46,19 +53,19 @@ def claim(
 def answer(database: Database, *, limit: int) -> uuid.UUID:
     """Claim and complete so many images; the request that they are of."""
     images = claim(database, limit=limit)
-    queue.record(database, "ann", [Outcome.completed(image, **FIGURES) for image in images])
+    database.write(record_outcomes, "ann", [completed(image) for image in images])
     return images[0].public_id
 
 
 def finish_all(database: Database, worker: str = "ann") -> None:
     while images := claim(database, worker):
-        queue.record(database, worker, [Outcome.completed(image, **FIGURES) for image in images])
+        database.write(record_outcomes, worker, [completed(image) for image in images])
 
 
 def progress(database: Database, public_id: uuid.UUID) -> dict[str, int | float]:
-    request = reads.find_request(database, public_id)
+    request = database.read(read_queries.find_request, public_id)
     assert request is not None
-    return reads.progress(request)
+    return read_queries.progress(request)
 
 
 def statuses(database: Database) -> list[Status]:
@@ -74,7 +81,7 @@ def test_eight_threads_claim_each_image_once(database: Database, store: Stores) 
     def work(worker: str) -> None:
         while True:
             started = time.monotonic()
-            images = queue.claim_images(database, worker, limit=10, lease_seconds=60)
+            images = database.write(claim_images, worker, limit=10, lease_seconds=60)
             waits.append(time.monotonic() - started)
             if images is None:
                 return
@@ -101,7 +108,7 @@ def test_images_are_claimed_in_the_order_of_the_csv(database: Database, store: S
 def test_requests_take_turns(database: Database, store: Stores) -> None:
     first, second = store(*urls(60)), store(*urls(60))
     for _ in range(2):  # neither has its head start any more
-        answer(database, limit=queue.HEAD_START)
+        answer(database, limit=HEAD_START)
         answer(database, limit=1)
 
     served = [answer(database, limit=3) for _ in range(4)]
@@ -113,7 +120,7 @@ def test_a_new_request_is_served_before_one_that_waits_for_its_next_turn(
     database: Database, store: Stores
 ) -> None:
     store(*urls(60))
-    answer(database, limit=queue.HEAD_START)
+    answer(database, limit=HEAD_START)
     answer(database, limit=1)
 
     late = store(*urls(1))
@@ -125,11 +132,11 @@ def test_a_stream_of_new_requests_does_not_hold_up_one_that_has_begun(
     database: Database, store: Stores
 ) -> None:
     begun = store(*urls(60))
-    answer(database, limit=queue.HEAD_START)
+    answer(database, limit=HEAD_START)
     answer(database, limit=3)
     store(*urls(5))
 
-    images = queue.claim_images(database, "ann", limit=3, lease_seconds=60, head_start=False)
+    images = database.write(claim_images, "ann", limit=3, lease_seconds=60, head_start=False)
 
     assert images is not None
     assert images[0].public_id == begun
@@ -138,23 +145,23 @@ def test_a_stream_of_new_requests_does_not_hold_up_one_that_has_begun(
 def test_a_host_is_passed_over(database: Database, store: Stores) -> None:
     store(*urls(5, "slow.example"), *urls(1, "Fast.Example:8080"))
 
-    (image,) = claim(database, passing_over=["slow.example"])
+    (image,) = claim(database, excluded_hosts=["slow.example"])
 
     assert image.host == "fast.example:8080"
-    assert claim(database, passing_over=["slow.example"]) == []
+    assert claim(database, excluded_hosts=["slow.example"]) == []
 
 
 def test_a_recorded_image_moves_the_counters_with_it(database: Database, store: Stores) -> None:
     request_id = store(*urls(3))
     good, bad, moody = claim(database)
 
-    queue.record(
-        database,
+    database.write(
+        record_outcomes,
         "ann",
         [
-            Outcome.completed(good, **FIGURES),
+            completed(good),
             Outcome.failed(bad, "http_404", "gone"),
-            Outcome.again(moody, 60, "http_503", "busy"),
+            Outcome.retry(moody, 60, "http_503", "busy"),
         ],
     )
 
@@ -166,7 +173,7 @@ def test_a_recorded_image_moves_the_counters_with_it(database: Database, store: 
 def test_an_image_to_be_tried_again_is_due_only_then(database: Database, store: Stores) -> None:
     store(*urls(1))
     (image,) = claim(database)
-    queue.record(database, "ann", [Outcome.again(image, 2, "http_503", "busy")])
+    database.write(record_outcomes, "ann", [Outcome.retry(image, 2, "http_503", "busy")])
 
     assert claim(database) == []
     time.sleep(2.1)
@@ -179,7 +186,7 @@ def test_what_is_recorded_twice_counts_once(database: Database, store: Stores) -
     image, _ = claim(database)
 
     for _ in range(2):
-        queue.record(database, "ann", [Outcome.completed(image, **FIGURES)])
+        database.write(record_outcomes, "ann", [completed(image)])
 
     assert progress(database, request_id)["completed"] == 1
 
@@ -188,22 +195,22 @@ def test_a_worker_that_lost_its_claim_changes_nothing(database: Database, store:
     request_id = store(*urls(1))
     (lost,) = claim(database, "ann", lease_seconds=0.05)
     time.sleep(0.1)
-    queue.recover(database, claim_limit=3)
+    database.write(release_expired, claim_limit=3)
     (taken,) = claim(database, "bob")
 
-    queue.record(database, "ann", [Outcome.failed(lost, "http_404", "gone")])
+    database.write(record_outcomes, "ann", [Outcome.failed(lost, "http_404", "gone")])
     assert progress(database, request_id)["failed"] == 0
-    queue.record(database, "bob", [Outcome.completed(taken, **FIGURES)])
+    database.write(record_outcomes, "bob", [completed(taken)])
     assert progress(database, request_id)["completed"] == 1
 
 
 def test_a_claim_that_is_renewed_does_not_run_out(database: Database, store: Stores) -> None:
     store(*urls(1))
     (image,) = claim(database, lease_seconds=0.05)
-    queue.renew(database, "ann", [image.id], 60)
+    database.write(renew_claims, "ann", [image.id], 60)
     time.sleep(0.1)
 
-    queue.recover(database, claim_limit=3)
+    database.write(release_expired, claim_limit=3)
 
     assert statuses(database) == [Status.PROCESSING]
 
@@ -212,10 +219,10 @@ def test_an_image_given_back_has_not_been_tried(database: Database, store: Store
     store(*urls(1))
     (image,) = claim(database)
 
-    queue.record(database, "ann", [Outcome.given_back(image)])
+    database.write(record_outcomes, "ann", [Outcome.release(image)])
 
     (again,) = claim(database)
-    assert (again.attempts, again.stops) == (1, 0)
+    assert (again.attempts, again.crash_count) == (1, 0)
 
 
 def test_images_that_only_waited_in_a_worker_that_stopped_are_never_given_up(
@@ -226,7 +233,7 @@ def test_images_that_only_waited_in_a_worker_that_stopped_are_never_given_up(
     for _ in range(10):
         assert len(claim(database, lease_seconds=0.01)) == 3
         time.sleep(0.02)
-        queue.recover(database, claim_limit=3)
+        database.write(release_expired, claim_limit=3)
 
     assert [image.attempts for image in claim(database)] == [1, 1, 1]
 
@@ -237,28 +244,28 @@ def test_an_image_that_stops_its_worker_too_often_has_failed(
     request_id = store(*urls(1))
     for _ in range(3):
         (image,) = claim(database, lease_seconds=0.05)
-        if image.stops:
-            queue.suspect(database, "ann", image)
+        if image.crash_count:
+            database.write(count_crash, "ann", image)
         time.sleep(0.1)
-        queue.recover(database, claim_limit=3)
+        database.write(release_expired, claim_limit=3)
 
     assert statuses(database) == [Status.FAILED]
     assert progress(database, request_id)["failed"] == 1
-    assert queue.claim_finished(database, "ann", 60) is not None
+    assert database.write(claim_finished, "ann", 60) is not None
 
 
 def test_one_worker_finishes_a_request(database: Database, store: Stores) -> None:
     public_id = store(*urls(4), webhook_url="http://a.example/hook")
     finish_all(database)
 
-    finished = queue.claim_finished(database, "ann", 60)
+    finished = database.write(claim_finished, "ann", 60)
 
     assert finished is not None
     assert finished.public_id == public_id
-    assert queue.claim_finished(database, "bob", 60) is None
-    assert not queue.complete(database, "bob", finished, 0)
-    assert queue.complete(database, "ann", finished, 0)
-    assert not queue.complete(database, "ann", finished, 0)
+    assert database.write(claim_finished, "bob", 60) is None
+    assert not database.write(complete_request, "bob", finished, 0)
+    assert database.write(complete_request, "ann", finished, 0)
+    assert not database.write(complete_request, "ann", finished, 0)
     with database.engine.connect() as tx:
         assert tx.scalar(sa.select(sa.func.count()).select_from(Webhook)) == 1
 
@@ -268,22 +275,22 @@ def test_a_request_whose_finisher_stopped_is_finished_by_another(
 ) -> None:
     store(*urls(1))
     finish_all(database)
-    assert queue.claim_finished(database, "ann", 0.05) is not None
+    assert database.write(claim_finished, "ann", 0.05) is not None
     time.sleep(0.1)
 
-    assert queue.work_is_due(database)
-    assert queue.claim_finished(database, "bob", 60) is not None
+    assert database.read(work_is_due)
+    assert database.write(claim_finished, "bob", 60) is not None
 
 
 def test_the_results_of_a_large_request_come_in_order(database: Database) -> None:
     rows = [Row(n, tuple(urls(n % 3))) for n in range(1, 4000)]
     new = NewRequest(public_id=uuid.uuid4(), file_name="a.csv")
-    store_request(database, new, rows)
-    request = reads.find_request(database, new.public_id)
+    database.write(store_request, new, rows)
+    request = database.read(read_queries.find_request, new.public_id)
     assert request is not None
-    finished = queue.FinishedRequest(request.id, new.public_id, None)
+    finished = FinishedRequest(request.id, new.public_id, None)
 
-    found = [(r.row_number, r.position) for r in queue.results(database, "ann", finished, 60)]
+    found = [(r.row_number, r.position) for r in finished_images(database, "ann", finished, 60)]
 
     assert found == [(row.number, p + 1) for row in rows for p in range(len(row.urls))]
 
@@ -294,7 +301,7 @@ def test_rows_that_raise_leave_nothing_behind(database: Database) -> None:
         raise ValueError("row 5000 is bad")
 
     with pytest.raises(ValueError, match="row 5000"):
-        store_request(database, NewRequest(public_id=uuid.uuid4(), file_name="a"), rows())
+        database.write(store_request, NewRequest(public_id=uuid.uuid4(), file_name="a"), rows())
 
     with database.engine.connect() as tx:
         assert tx.scalar(sa.select(sa.func.count()).select_from(Product)) == 0
@@ -303,27 +310,27 @@ def test_rows_that_raise_leave_nothing_behind(database: Database) -> None:
 
 def test_there_is_nothing_due_when_all_is_done(database: Database, store: Stores) -> None:
     store(*urls(2))
-    assert queue.work_is_due(database)
+    assert database.read(work_is_due)
 
     finish_all(database)
-    finished = queue.claim_finished(database, "ann", 60)
+    finished = database.write(claim_finished, "ann", 60)
     assert finished is not None
-    queue.complete(database, "ann", finished, 0)
+    database.write(complete_request, "ann", finished, 0)
 
-    assert not queue.work_is_due(database)
+    assert not database.read(work_is_due)
 
 
 def test_a_due_webhook_is_claimed_once(database: Database, store: Stores) -> None:
     store(*urls(1), webhook_url="http://a.example/hook")
     finish_all(database)
-    finished = queue.claim_finished(database, "ann", 60)
+    finished = database.write(claim_finished, "ann", 60)
     assert finished is not None
-    queue.complete(database, "ann", finished, 0)
+    database.write(complete_request, "ann", finished, 0)
 
-    (webhook,) = queue.claim_webhooks(database, "ann", limit=4, lease_seconds=60)
+    (webhook,) = database.write(claim_webhooks, "ann", limit=4, lease_seconds=60)
 
     assert (webhook.url, webhook.attempts) == ("http://a.example/hook", 1)
-    assert queue.claim_webhooks(database, "bob", limit=4, lease_seconds=60) == []
+    assert database.write(claim_webhooks, "bob", limit=4, lease_seconds=60) == []
 
 
 def test_a_host_ends_where_its_url_s_path_or_query_begins(
@@ -340,7 +347,7 @@ def test_what_others_have_just_taken_is_not_what_is_not_there(
     store(*urls(1))
 
     assert claim(database)
-    assert queue.claim_images(database, "bob", limit=3, lease_seconds=60) is None
+    assert database.write(claim_images, "bob", limit=3, lease_seconds=60) is None
 
 
 def test_a_claim_does_not_read_other_people_s_history(database: Database, store: Stores) -> None:
@@ -357,7 +364,7 @@ def test_a_claim_does_not_read_other_people_s_history(database: Database, store:
         pytest.skip("SQLite's own EXPLAIN")
     sa.event.listen(database.engine, "before_cursor_execute", explain)
     claim(database)
-    queue.claim_finished(database, "ann", 60)
+    database.write(claim_finished, "ann", 60)
 
     assert any("ix_requests_open" in plan for plan in plans)
     scanned = [plan for plan in plans if plan.startswith(("SCAN images", "SCAN hosts"))]
@@ -374,12 +381,12 @@ def test_a_request_ends_also_when_no_claim_could_note_its_start(
     with database.engine.begin() as tx:
         tx.execute(sa.update(Request).values(status=Status.PENDING))
 
-    queue.record(database, "ann", [Outcome.completed(image, **FIGURES)])
-    finished = queue.claim_finished(database, "ann", 60)
+    database.write(record_outcomes, "ann", [completed(image)])
+    finished = database.write(claim_finished, "ann", 60)
 
     assert finished is not None
-    assert queue.complete(database, "ann", finished, 0)
-    request = reads.find_request(database, public_id)
+    assert database.write(complete_request, "ann", finished, 0)
+    request = database.read(read_queries.find_request, public_id)
     assert request is not None
     assert request.status is Status.COMPLETED
 
@@ -418,8 +425,7 @@ def test_the_answer_to_a_url_is_that_of_all_its_places(database: Database, store
     public_id = store(*urls(1), *urls(1), *urls(1))
     (image,) = claim_all(database)
 
-    figures = {**FIGURES, "output_name": "1-1.jpg"}
-    assert queue.record(database, "ann", [Outcome.completed(image, **figures)])
+    assert database.write(record_outcomes, "ann", [completed(image)])
 
     counted = progress(database, public_id)
     assert (counted["completed"], counted["pending"]) == (3, 0)
@@ -436,7 +442,7 @@ def test_the_bytes_of_a_request_are_the_sum_of_its_images(
 
     finish_all(database)
 
-    request = reads.find_request(database, public_id)
+    request = database.read(read_queries.find_request, public_id)
     assert request is not None
     assert (request.bytes_in, request.bytes_out) == (300, 120)
 
@@ -445,7 +451,7 @@ def test_copies_wait_while_their_original_is_tried_again(database: Database, sto
     public_id = store(*urls(1), *urls(1))
     (image,) = claim_all(database)
 
-    queue.record(database, "ann", [Outcome.again(image, 0, "http_503", "busy")])
+    database.write(record_outcomes, "ann", [Outcome.retry(image, 0, "http_503", "busy")])
 
     assert progress(database, public_id)["pending"] == 2
     assert [again.id for again in claim_all(database)] == [image.id]
@@ -457,9 +463,9 @@ def test_copies_of_an_image_that_stops_every_worker_fail_with_it(
     public_id = store(*urls(1), *urls(1))
     for _ in range(3):
         (image,) = claim(database, lease_seconds=0)
-        queue.suspect(database, "ann", image)
+        database.write(count_crash, "ann", image)
         time.sleep(0.01)
-        queue.recover(database, 3)
+        database.write(release_expired, 3)
 
     assert progress(database, public_id)["failed"] == 2
 
@@ -467,6 +473,6 @@ def test_copies_of_an_image_that_stops_every_worker_fail_with_it(
 def test_of_a_small_request_a_process_takes_a_share(database: Database, store: Stores) -> None:
     store(*urls(4))
 
-    taken = [queue.claim_images(database, w, limit=3, lease_seconds=60, shares=4) for w in "abcd"]
+    taken = [database.write(claim_images, w, limit=3, lease_seconds=60, shares=4) for w in "abcd"]
 
     assert [len(images or []) for images in taken] == [1, 1, 1, 1]

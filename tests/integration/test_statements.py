@@ -16,15 +16,17 @@ import sqlglot
 from sqlalchemy.dialects import mssql
 from sqlalchemy.sql import ClauseElement
 
-import database as queue
-import reads
-from database import ClaimedImage, Outcome
-from engine import Database
-from intake import NewRequest, store_request
-from tests.integration.conftest import Product
+from database import Database
+from tests.integration.conftest import Product, completed
+from work_queue import read_queries
+from work_queue.claims import ClaimedImage, claim_images, renew_claims, work_is_due
+from work_queue.completion import claim_finished, complete_request, finished_images
+from work_queue.expired_claims import count_crash, release_expired
+from work_queue.intake import NewRequest, store_request
+from work_queue.notifications import claim_webhooks, record_attempt
+from work_queue.outcomes import Outcome, record_outcomes
 
 pytestmark = pytest.mark.integration
-FIGURES = {"input_bytes": 100, "output_bytes": 40}
 Statements = list[str]
 
 
@@ -32,39 +34,45 @@ def whole_job(database: Database) -> None:
     """Everything that happens to a request of two images with a webhook."""
     new = NewRequest(public_id=uuid.uuid4(), file_name="a.csv", webhook_url="http://a.example/")
     urls = ("http://a.example/1", "http://b.example/2", "http://a.example/1")
-    store_request(database, new, [Product(1, urls)])
-    queue.work_is_due(database)
-    first = claimed(database, passing_over=["slow.example", "busy.example"])
-    queue.renew(database, "ann", [first.id], 60)
-    queue.suspect(database, "ann", first)
-    queue.record(database, "ann", [Outcome.completed(first, **FIGURES)])
+    database.write(store_request, new, [Product(1, urls)])
+    database.read(work_is_due)
+    first = claimed(database, excluded_hosts=["slow.example", "busy.example"])
+    database.write(renew_claims, "ann", [first.id], 60)
+    database.write(count_crash, "ann", first)
+    database.write(record_outcomes, "ann", [completed(first)])
     second = claimed(database)
-    queue.record(database, "ann", [Outcome.failed(second, "http_404", "gone")])
-    queue.recover(database, 3)
-    finished = queue.claim_finished(database, "ann", 60)
+    database.write(record_outcomes, "ann", [Outcome.failed(second, "http_404", "gone")])
+    database.write(release_expired, 3)
+    finished = database.write(claim_finished, "ann", 60)
     assert finished is not None
-    assert len(list(queue.results(database, "ann", finished, 60))) == 3
-    assert queue.complete(database, "ann", finished, 0)
-    (webhook,) = queue.claim_webhooks(database, "ann", limit=4, lease_seconds=60)
-    queue.record_attempt(
-        database, "ann", webhook, status_code=200, duration_ms=5, error=None, retry_seconds=None
+    assert len(list(finished_images(database, "ann", finished, 60))) == 3
+    assert database.write(complete_request, "ann", finished, 0)
+    (webhook,) = database.write(claim_webhooks, "ann", limit=4, lease_seconds=60)
+    database.write(
+        record_attempt,
+        "ann",
+        webhook,
+        status_code=200,
+        duration_ms=5,
+        error=None,
+        retry_seconds=None,
     )
     poll(database, new.public_id)
 
 
 def claimed(database: Database, **options: Any) -> ClaimedImage:
-    images = queue.claim_images(database, "ann", limit=3, lease_seconds=60, **options)
+    images = database.write(claim_images, "ann", limit=3, lease_seconds=60, **options)
     assert images
     return images[0]
 
 
 def poll(database: Database, public_id: uuid.UUID) -> None:
-    request = reads.find_request(database, public_id)
+    request = database.read(read_queries.find_request, public_id)
     assert request is not None
-    assert len(reads.find_images(database, request.id, after=(0, 0), limit=100)) == 3
-    webhook = reads.find_webhook(database, request.id)
+    assert len(database.read(read_queries.find_images, request.id, after=(0, 0), limit=100)) == 3
+    webhook = database.read(read_queries.find_webhook, request.id)
     assert webhook is not None
-    assert len(reads.find_attempts(database, webhook.id)) == 1
+    assert len(database.read(read_queries.find_attempts, webhook.id)) == 1
 
 
 @pytest.fixture

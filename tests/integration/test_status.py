@@ -11,15 +11,14 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-import database as queue
 import settings
 from app import create_app
-from database import Outcome
-from engine import Database
-from tests.integration.conftest import Stores
+from database import Database
+from tests.integration.conftest import Stores, completed
+from work_queue.claims import claim_images
+from work_queue.outcomes import record_outcomes
 
 pytestmark = pytest.mark.integration
-FIGURES = {"input_bytes": 100, "output_bytes": 40, "output_name": "1-1.jpg"}
 
 
 @pytest.fixture
@@ -40,9 +39,9 @@ def test_a_poll_shows_an_image_at_once_when_it_is_recorded(
 ) -> None:
     public_id = store("http://a.example/1.jpg", "http://a.example/2.jpg")
     assert poll(api, public_id)["progress"]["completed"] == 0
-    (image,) = queue.claim_images(database, "ann", limit=1, lease_seconds=60) or []
+    (image,) = database.write(claim_images, "ann", limit=1, lease_seconds=60) or []
 
-    queue.record(database, "ann", [Outcome.completed(image, **FIGURES)])
+    database.write(record_outcomes, "ann", [completed(image)])
 
     answer = poll(api, public_id)
     assert answer["progress"]["completed"] == 1

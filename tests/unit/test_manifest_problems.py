@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-import problems
+from api import problems
+from api.problems import Problem
 from manifest import InvalidCsv, Row, open_manifest
-from problems import Problem
 
 HEADER = "S. No.,Product Name,Image\n"
 BODY = "long" * 2500

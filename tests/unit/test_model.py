@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks.model import KINDS, SECONDS, Assumed, Kind, Seen, Simulation, alone, shared
-from pipeline.ledger import BATCH
+from pipeline.result_writer import BATCH
 
 THUMBNAILS, _, PHOTOS = KINDS
 

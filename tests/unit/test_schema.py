@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlglot import exp
 
-import tables
+from work_queue.models import Base
 
 SCHEMA = (Path(__file__).parents[2] / "schema.sql").read_text()
 Described = dict[str, dict[str, str]]  # by table: by the name of a column, constraint or index
@@ -26,7 +26,7 @@ def of_schema(sql: str) -> Described:
 def of_models() -> Described:
     dialect = mssql.dialect()  # type: ignore[no-untyped-call]
     made: list[str] = []
-    for table in tables.Base.metadata.sorted_tables:
+    for table in Base.metadata.sorted_tables:
         made.append(str(CreateTable(table).compile(dialect=dialect)))
         made += [str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes]
     return described(made)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-import schema
-from engine import WrongDatabase
-from tests.integration.test_engine import url_of_nobody
+from database import WrongDatabase
+from migrations import sql_server
+from tests.integration.test_database import url_of_nobody
 
 
 def test_the_schema_is_sent_in_batches_without_the_word_go() -> None:
-    batches = schema.batches(schema.SCHEMA.read_text())
+    batches = sql_server.batches(sql_server.SCHEMA.read_text())
 
     assert len(batches) == 10
     assert not any("\nGO" in batch for batch in batches)
@@ -18,7 +18,7 @@ def test_the_schema_is_sent_in_batches_without_the_word_go() -> None:
 
 
 def test_a_go_within_a_line_is_no_separator() -> None:
-    assert schema.batches("SELECT 'GO'\ngo\n\n GO \nSELECT 2") == ["SELECT 'GO'", "SELECT 2"]
+    assert sql_server.batches("SELECT 'GO'\ngo\n\n GO \nSELECT 2") == ["SELECT 'GO'", "SELECT 2"]
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ def test_a_go_within_a_line_is_no_separator() -> None:
 )
 def test_a_wrong_url_is_said_in_a_sentence(url: str, reason: str) -> None:
     with pytest.raises(WrongDatabase, match=reason):
-        schema.create(url)
+        sql_server.create(url)
 
 
 def test_a_server_that_does_not_answer_is_said_in_a_sentence() -> None:
-    said = schema.check(url_of_nobody("mssqlpython", ""))
+    said = sql_server.check(url_of_nobody("mssqlpython", ""))
 
     assert next(said) == "The driver is installed."
     with pytest.raises(WrongDatabase, match="does not answer"):

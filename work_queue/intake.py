@@ -12,8 +12,10 @@ from typing import Any, NamedTuple, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from engine import writes
-from tables import Host, Image, Product, Request, Status, exactly, shortened, utc_now
+from work_queue.column_types import fit_column
+from work_queue.models import MAX_HOST, Host, Image, Product, Request
+from work_queue.sql_functions import exactly, utc_now
+from work_queue.statuses import Status
 
 AUTHORITY = re.compile("[/?#]")  # ends the host of a URL, and stands twice before it
 CHUNK = 2_000  # rows of one insert: the driver takes them in one go, memory stays small
@@ -47,13 +49,12 @@ class NewRequest:
 
 
 class Stored(NamedTuple):
-    """How much was taken in."""
+    """How much was stored."""
 
     rows: int
     images: int
 
 
-@writes
 def store_request(tx: Connection, request: NewRequest, rows: Iterable[ProductRow]) -> Stored:
     """Write a request with all its rows and images, or, where ``rows`` raises, nothing."""
     now = tx.scalar(sa.select(utc_now()))
@@ -77,7 +78,7 @@ def _store_rows(tx: Connection, request_id: Any, rows: Iterable[ProductRow], now
         "request_id": request_id,
         "status": Status.PENDING,
         "attempts": 0,
-        "stops": 0,
+        "crash_count": 0,
         "next_attempt_at": now,
     }
     hosts: dict[str, int] = {}
@@ -127,7 +128,7 @@ def _images_of(rows: Sequence[ProductRow], hosts: dict[str, int]) -> Iterator[di
     """The images of some rows; a host met for the first time is added to ``hosts``."""
     for row in rows:
         for position, url in enumerate(row.urls, start=1):
-            host = shortened(AUTHORITY.split(url, 3)[2].lower(), 255)
+            host = fit_column(AUTHORITY.split(url, 3)[2].lower(), MAX_HOST)
             yield {
                 "row_number": row.number,
                 "position": position,

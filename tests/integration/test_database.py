@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from engine import LOGIN_SECONDS, RETRY_SECONDS, Database, Unavailable, WrongDatabase
-from tables import Request
+import migrations
+from database import LOGIN_SECONDS, RETRY_SECONDS, Database, Unavailable, WrongDatabase
 from tests.integration.conftest import Stores
 from tests.origin import closed_port
-from tests.unit.test_faults import BROKEN, DEADLOCK
+from tests.unit.test_driver_errors import BROKEN, DEADLOCK
+from work_queue.models import Request
 
 pytestmark = pytest.mark.integration
 
@@ -46,7 +47,7 @@ def test_a_transaction_that_broke_off_is_run_again_and_counts_once(
 ) -> None:
     store("http://a.example/1.jpg")
 
-    assert database.transact(failing(3, error), writes=True) == "done"
+    assert database.write(failing(3, error)) == "done"
 
     assert times_counted(database) == 1
 
@@ -58,7 +59,7 @@ def test_a_transaction_that_breaks_off_again_and_again_is_given_up(
     started = time.monotonic()
 
     with pytest.raises(Unavailable):
-        database.transact(failing(1000, DEADLOCK), writes=True)
+        database.write(failing(1000, DEADLOCK))
 
     assert time.monotonic() - started < RETRY_SECONDS + 1
     assert times_counted(database) == 0
@@ -69,16 +70,16 @@ def test_while_the_server_is_away_others_are_told_at_once(
 ) -> None:
     store("http://a.example/1.jpg")
     with pytest.raises(Unavailable):
-        database.transact(failing(1000, BROKEN), writes=True)
+        database.write(failing(1000, BROKEN))
 
     started = time.monotonic()
     with pytest.raises(Unavailable):
-        database.transact(failing(0, BROKEN), writes=True)
+        database.write(failing(0, BROKEN))
     assert time.monotonic() - started < 0.1
 
     time.sleep(1.1)
-    assert database.transact(failing(0, BROKEN), writes=True) == "done"
-    assert database.transact(failing(0, BROKEN), writes=True) == "done"
+    assert database.write(failing(0, BROKEN)) == "done"
+    assert database.write(failing(0, BROKEN)) == "done"
 
 
 def test_a_bug_is_not_tried_again(database: Database, store: Stores) -> None:
@@ -90,7 +91,7 @@ def test_a_bug_is_not_tried_again(database: Database, store: Stores) -> None:
         raise IntegrityError("INSERT", None, pyodbc.IntegrityError("23000", "[23000] (2627)"))
 
     with pytest.raises(IntegrityError):
-        database.transact(step, writes=True)
+        database.write(step)
     assert tries == [1]
 
 
@@ -115,27 +116,27 @@ def test_a_server_that_does_not_answer_is_given_up_in_time(name: str, query: str
     started = time.monotonic()
 
     with pytest.raises(Unavailable):
-        database.transact(lambda tx: tx.execute(sa.select(1)), writes=False)
+        database.read(lambda tx: tx.execute(sa.select(1)))
 
     assert time.monotonic() - started < LOGIN_SECONDS + RETRY_SECONDS + 3
 
 
 def test_a_server_that_does_not_answer_yet_is_no_reason_not_to_start() -> None:
-    Database(url_of_nobody("pyodbc", f"?driver={driver()}")).prepare()
+    migrations.prepare(Database(url_of_nobody("pyodbc", f"?driver={driver()}")))
 
 
 def test_a_missing_driver_stops_the_start_in_one_sentence() -> None:
     database = Database(url_of_nobody("pyodbc", "?driver=/nowhere/libmsodbcsql.so"))
 
     with pytest.raises(WrongDatabase, match="ODBC driver is not installed"):
-        database.prepare()
+        migrations.prepare(database)
 
 
 def test_the_embedded_file_of_an_earlier_version_ends_the_start_in_words(tmp_path: Path) -> None:
     earlier = Database(f"sqlite:///{tmp_path}/earlier.db")
-    earlier.prepare()
+    migrations.prepare(earlier)
     with earlier.engine.begin() as tx:
         tx.exec_driver_sql("DROP INDEX ix_images_copies")
 
     with pytest.raises(WrongDatabase, match=r"earlier version, without ix_images_copies\. Move it"):
-        Database(f"sqlite:///{tmp_path}/earlier.db").prepare()
+        migrations.prepare(Database(f"sqlite:///{tmp_path}/earlier.db"))

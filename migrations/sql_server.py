@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
-import tables
-from engine import Database, WrongDatabase
-from faults import Fault
+from database import Database, DriverError, WrongDatabase
+from migrations import missing
+from work_queue.models import Base
 
-SCHEMA = Path(__file__).with_name("schema.sql")
+SCHEMA = Path(__file__).parents[1] / "schema.sql"
 NAME = "image_processing"  # of the database, in schema.sql
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
@@ -90,20 +90,20 @@ def _shown(url: URL) -> str:
 
 
 def _in_words(error: DBAPIError) -> str:
-    fault = Fault(error)
-    if fault.is_driver_missing:
+    cause = DriverError(error)
+    if cause.is_driver_missing:
         return "The ODBC driver is not installed; see docs/sqlserver.md."
-    if fault.is_login_refused:
+    if cause.is_login_refused:
         return "The server refuses the login; look at the user, the password and the database."
-    if fault.is_server_away:
+    if cause.is_server_down:
         return f"The server does not answer: {error.orig}"
     return f"The server says: {error.orig}"
 
 
 def _check_tables(connection: Connection) -> None:
-    if missing := tables.missing(connection):
+    if lacking := missing(connection):
         raise WrongDatabase(
-            f"Not there: {', '.join(missing)}. Run schema.sql of this version; it makes whole "
+            f"Not there: {', '.join(lacking)}. Run schema.sql of this version; it makes whole "
             "tables only, so drop those of an earlier version first."
         )
 
@@ -111,7 +111,7 @@ def _check_tables(connection: Connection) -> None:
 def _check_rights(connection: Connection) -> None:
     lacking = [
         f"{right} on {table.name}"
-        for table in tables.Base.metadata.sorted_tables
+        for table in Base.metadata.sorted_tables
         for right in RIGHTS
         if not connection.scalar(
             sa.text("SELECT HAS_PERMS_BY_NAME(:name, 'OBJECT', :right)"),

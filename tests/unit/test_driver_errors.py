@@ -9,7 +9,7 @@ import pyodbc
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from faults import Fault
+from database import DriverError
 
 SERVER = "[Microsoft][ODBC Driver 18 for SQL Server]"
 DEADLOCK = pyodbc.Error(
@@ -32,9 +32,9 @@ NO_DRIVER = pyodbc.Error(
 )
 
 
-def fault(error: BaseException, *, disconnected: bool = False) -> Fault:
+def fault(error: BaseException, *, disconnected: bool = False) -> DriverError:
     """The error as SQLAlchemy hands it on."""
-    return Fault(DBAPIError("SELECT 1", None, error, connection_invalidated=disconnected))
+    return DriverError(DBAPIError("SELECT 1", None, error, connection_invalidated=disconnected))
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_connection_that_the_driver_calls_broken_is_tried_again() -> None:
 
 
 def test_a_deadlock_does_not_mean_that_the_server_is_away() -> None:
-    assert not fault(DEADLOCK).is_server_away
-    assert fault(BROKEN).is_server_away
+    assert not fault(DEADLOCK).is_server_down
+    assert fault(BROKEN).is_server_down
 
 
 def test_a_refused_login_and_a_missing_driver_are_known() -> None:
@@ -100,5 +100,5 @@ def test_a_refused_login_and_a_missing_driver_are_known() -> None:
 def test_a_locked_sqlite_file_is_for_the_user_to_come_again() -> None:
     locked = fault(sqlite3.OperationalError("database is locked"))
 
-    assert locked.is_passing
+    assert locked.is_temporary
     assert not locked.is_transient

@@ -6,14 +6,13 @@ import re
 import uuid
 from collections.abc import Mapping
 
-from intake import NewRequest
+from api.problems import Problem
 from manifest import url_cells
-from problems import Problem
+from work_queue.intake import NewRequest
+from work_queue.models import MAX_URL_COLUMN, MAX_WEBHOOK_URL
 
 FORMATS = ("keep", "jpeg", "png", "webp", "avif")
-LARGEST_SIDE = 100_000  # pixels
-MAX_WEBHOOK_URL = 2000  # the column's length
-MAX_URL_COLUMN = 1000  # characters, the column's length
+MAX_SIDE = 100_000  # pixels
 
 
 def new_request(file_name: str, form: Mapping[str, str]) -> NewRequest:
@@ -26,8 +25,8 @@ def new_request(file_name: str, form: Mapping[str, str]) -> NewRequest:
         webhook_url=_webhook_url(given.get("webhook_url")),
         reduce_by=_integer(given, "reduce_by", 1, 95) or 50,
         format=_format(given.get("format", "keep")),
-        max_width=_integer(given, "max_width", 1, LARGEST_SIDE),
-        max_height=_integer(given, "max_height", 1, LARGEST_SIDE),
+        max_width=_integer(given, "max_width", 1, MAX_SIDE),
+        max_height=_integer(given, "max_height", 1, MAX_SIDE),
     )
 
 
@@ -59,7 +58,7 @@ def _webhook_url(url: str | None) -> str | None:
 
 def _format(name: str) -> str:
     if name.lower() not in FORMATS:
-        raise _wrong("format", f"is none of {', '.join(FORMATS)}.")
+        raise _wrong("format", f"must be one of {', '.join(FORMATS)}.")
     return name.lower()
 
 

@@ -1,4 +1,4 @@
-"""What a worker did is written down, whatever the disk does; what it could not do is given back."""
+"""What a worker did is recorded, whatever the disk does; what it could not do is released."""
 
 from __future__ import annotations
 
@@ -8,26 +8,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from database import Outcome
-from engine import Database
-from pipeline.ledger import Ledger
+from database import Database
 from storage import Folders
-from tables import Image, Status
-from tests.integration.conftest import Stores
-from tests.integration.test_queue import FIGURES, claim, statuses, urls
+from tests.integration.conftest import Stores, completed, writing
+from tests.integration.test_queue import claim, statuses, urls
 from tests.origin import until
+from work_queue.models import Image
+from work_queue.outcomes import Outcome
+from work_queue.statuses import Status
 
 pytestmark = pytest.mark.integration
 
 
-def ledger(database: Database, folder: Path, ended: list[bool]) -> Ledger:
-    return Ledger(
-        database,
-        Folders(folder / "uploads", folder / "processed"),
-        worker="ann",
-        lease_seconds=2,
-        when_ended=lambda: ended.append(True),
-    )
+def folders(folder: Path) -> Folders:
+    return Folders(folder / "uploads", folder / "processed")
 
 
 def column(database: Database, name: str) -> list[Any]:
@@ -38,12 +32,12 @@ def column(database: Database, name: str) -> list[Any]:
 def test_an_outcome_is_a_file_and_a_row(database: Database, store: Stores, tmp_path: Path) -> None:
     public_id = store(*urls(1))
     ended: list[bool] = []
-    with ledger(database, tmp_path, ended) as writer:
+    with writing(database, folders(tmp_path), ended) as (leases, results):
         (image,) = claim(database)
-        writer.hold([image])
-        done = Outcome.completed(image, output_name="1-1.jpg", **FIGURES)
-        writer.post(done, b"a picture")
-        writer.flush()
+        leases.hold([image])
+        done = completed(image, "1-1.jpg")
+        results.post(done, b"a picture")
+        results.flush()
 
         assert statuses(database) == [Status.COMPLETED]
     saved = tmp_path / "processed" / str(public_id) / "1-1.jpg"
@@ -51,14 +45,14 @@ def test_an_outcome_is_a_file_and_a_row(database: Database, store: Stores, tmp_p
     assert ended == [True]
 
 
-def test_what_is_not_answered_is_given_back_at_the_end(
+def test_what_is_not_answered_is_released_at_the_end(
     database: Database, store: Stores, tmp_path: Path
 ) -> None:
     store(*urls(3))
-    with ledger(database, tmp_path, []) as writer:
+    with writing(database, folders(tmp_path), []) as (leases, results):
         images = claim(database)
-        writer.hold(images)
-        writer.post(Outcome.failed(images[0], "http_404", "Gone."))
+        leases.hold(images)
+        results.post(Outcome.failed(images[0], "http_404", "Gone."))
 
     assert statuses(database) == [Status.FAILED, Status.PENDING, Status.PENDING]
     assert column(database, "attempts") == [1, 0, 0]
@@ -69,11 +63,11 @@ def test_an_image_that_cannot_be_saved_is_made_again_later(
 ) -> None:
     store(*urls(1))
     (tmp_path / "processed").write_bytes(b"a file where the folder should be")
-    with ledger(database, tmp_path, []) as writer:
+    with writing(database, folders(tmp_path), []) as (leases, results):
         (image,) = claim(database)
-        writer.hold([image])
-        done = Outcome.completed(image, output_name="1-1.jpg", **FIGURES)
-        writer.post(done, b"a picture")
+        leases.hold([image])
+        done = completed(image, "1-1.jpg")
+        results.post(done, b"a picture")
 
     assert statuses(database) == [Status.PENDING]
     assert claim(database) == []
@@ -83,23 +77,23 @@ def test_leases_are_renewed_while_the_worker_lives(
     database: Database, store: Stores, tmp_path: Path
 ) -> None:
     store(*urls(1))
-    with ledger(database, tmp_path, []) as writer:
+    with writing(database, folders(tmp_path), []) as (leases, _):
         images = claim(database, lease_seconds=2)
-        writer.hold(images)
+        leases.hold(images)
         (first,) = column(database, "lease_until")
         until(lambda: column(database, "lease_until") > [first])
 
 
-def test_a_ledger_that_breaks_down_ends_the_turn(
+def test_a_result_writer_that_breaks_down_ends_the_turn(
     database: Database, store: Stores, tmp_path: Path
 ) -> None:
     store(*urls(2))
-    with ledger(database, tmp_path, []) as writer:
+    with writing(database, folders(tmp_path), []) as (leases, results):
         images = claim(database)
-        writer.hold(images)
-        writer.post(Outcome(images[0], Status.COMPLETED, {}))  # without its figures: a bug
-        writer.flush()
+        leases.hold(images)
+        results.post(Outcome(images[0], Status.COMPLETED, {}))  # without its figures: a bug
+        results.flush()
 
         with pytest.raises(RuntimeError, match="broke down"):
-            writer.post(Outcome.failed(images[1], "http_404", "Gone."))
+            results.post(Outcome.failed(images[1], "http_404", "Gone."))
     assert statuses(database) == [Status.PROCESSING, Status.PROCESSING]

@@ -1,4 +1,4 @@
-"""The end of a request: its output CSV, then its completion and its webhook."""
+"""The end of a request: its output CSV is written, then it is completed with its webhook."""
 
 from __future__ import annotations
 
@@ -7,34 +7,37 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import database
-import reads
-from database import FinishedRequest
-from engine import Database
+from database import Database
 from manifest import InvalidCsv, Manifest, Row, open_manifest, writer
 from manifest.columns import column_names
 from manifest.writer import Result
-from reads import Found
 from settings import Settings
 from storage import Storage, image_url
+from work_queue.completion import (
+    FinishedRequest,
+    claim_finished,
+    complete_request,
+    finished_images,
+)
+from work_queue.read_queries import ProductRow, find_products, find_urls
 
 logger = logging.getLogger(__name__)
 
 
-def finish_requests(db: Database, storage: Storage, settings: Settings, worker: str) -> int:
-    """Finish what has all its images answered and isn't being finished; returns how many.
+def complete_requests(db: Database, storage: Storage, settings: Settings, worker: str) -> int:
+    """Complete the requests whose images have all ended; returns how many.
 
     One whose output CSV can't be written now, as on a full disk, is tried again when this worker's
     claim has run out.
     """
     finished = 0
-    while request := database.claim_finished(db, worker, settings.lease_seconds):
+    while request := db.write(claim_finished, worker, settings.lease_seconds):
         try:
             _write_output_csv(db, storage, settings, worker, request)
         except OSError:
             logger.exception("output CSV not written", extra={"request_id": request.public_id})
             continue
-        if database.complete(db, worker, request, settings.webhook_schedule[0]):
+        if db.write(complete_request, worker, request, settings.webhook_schedule[0]):
             finished += 1
             logger.info("request completed", extra={"request_id": request.public_id})
     return finished
@@ -85,15 +88,14 @@ class StoredManifest:
 
     def __iter__(self) -> Iterator[Row]:
         after = 0
-        while products := reads.find_products(self._database, self._request_id, after=after):
+        while products := self._database.read(find_products, self._request_id, after=after):
             after = products[-1].row_number
-            urls = reads.find_urls(
-                self._database, self._request_id, rows=(products[0].row_number, after)
-            )
+            rows = (products[0].row_number, after)
+            urls = self._database.read(find_urls, self._request_id, rows=rows)
             for product in products:
                 yield self._row(product, urls.get(product.row_number, []))
 
-    def _row(self, product: Found, urls: list[str]) -> Row:
+    def _row(self, product: ProductRow, urls: list[str]) -> Row:
         names = (product.serial_number, product.product_name)
         return Row(product.row_number, *names, tuple(urls), (*names, ",".join(urls)))
 
@@ -102,7 +104,7 @@ def _results(
     db: Database, settings: Settings, worker: str, request: FinishedRequest
 ) -> Iterator[Result]:
     base = settings.public_base_url
-    for image in database.results(db, worker, request, settings.lease_seconds):
+    for image in finished_images(db, worker, request, settings.lease_seconds):
         name, error = image.output_name, image.error_message
         yield Result(
             row_number=image.row_number,

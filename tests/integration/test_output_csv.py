@@ -10,15 +10,14 @@ from uuid import UUID
 
 import pytest
 
-import database as queue
-import reads
-from database import Outcome
-from engine import Database
-from pipeline.finish import finish_requests
+from database import Database
+from pipeline.output_csv import complete_requests
 from settings import Settings
 from storage import Folders
-from tests.integration.conftest import Stores
-from tests.integration.test_queue import FIGURES, claim
+from tests.integration.conftest import Stores, completed
+from tests.integration.test_queue import claim
+from work_queue import read_queries
+from work_queue.outcomes import Outcome, record_outcomes
 
 pytestmark = pytest.mark.integration
 
@@ -32,13 +31,13 @@ def answered(database: Database, store: Stores) -> UUID:
     """A request of two images, the first of which went well."""
     public_id = store("http://a.example/1.jpg", "http://a.example/2.jpg")
     good, bad = claim(database)
-    done = Outcome.completed(good, output_name="1-1.jpg", **FIGURES)
-    queue.record(database, "ann", [done, Outcome.failed(bad, "http_404", "Gone.")])
+    done = completed(good, "1-1.jpg")
+    database.write(record_outcomes, "ann", [done, Outcome.failed(bad, "http_404", "Gone.")])
     return public_id
 
 
 def finish(database: Database, storage: Folders, *, lease_seconds: float = 30) -> int:
-    return finish_requests(database, storage, Settings(lease_seconds=lease_seconds), "ann")
+    return complete_requests(database, storage, Settings(lease_seconds=lease_seconds), "ann")
 
 
 def output(storage: Folders, public_id: UUID) -> list[dict[str, str]]:
@@ -47,7 +46,7 @@ def output(storage: Folders, public_id: UUID) -> list[dict[str, str]]:
 
 
 def status(database: Database, public_id: UUID) -> str:
-    request = reads.find_request(database, public_id)
+    request = database.read(read_queries.find_request, public_id)
     assert request is not None
     return str(request.status)
 

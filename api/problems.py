@@ -1,4 +1,4 @@
-"""One error type, one answer: every error leaves as RFC 9457 ``application/problem+json``."""
+"""Every error leaves as a problem: RFC 9457, ``application/problem+json``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CSV_STATUSES = {"not_a_csv": 415, "too_many_rows": 413}  # the others are 422
 
 
 class Problem(Exception):
-    """An answer that is an error.
+    """A response that is an error.
 
     ``code`` is stable, for programs; ``detail`` is a sentence, for people. ``headers`` and the
     extension members in ``extra`` (RFC 9457, section 3.2) go out with it.
@@ -43,7 +43,7 @@ class Problem(Exception):
         self.extra = extra
 
     def response(self) -> Response:
-        """The problem as an HTTP answer; the type is a URN, because no page stands behind it."""
+        """The problem as an HTTP response; its type is a URN, as there is no page to link to."""
         body = {
             "type": f"urn:problem-type:{self.code}",
             "title": self.status.phrase,
@@ -71,11 +71,11 @@ def of_csv(error: InvalidCsv) -> Problem:
 
 
 def register(app: Flask) -> None:
-    """Make every error of ``app`` a problem: ours, Werkzeug's, and what nobody foresaw."""
+    """Make every error of ``app`` a problem: ours, Werkzeug's, and bugs."""
     app.register_error_handler(Problem, Problem.response)
     app.register_error_handler(InvalidCsv, lambda error: of_csv(error).response())
     app.register_error_handler(HTTPException, _from_werkzeug)
-    app.register_error_handler(Exception, _unforeseen)
+    app.register_error_handler(Exception, _unexpected)
 
 
 def _from_werkzeug(error: HTTPException) -> Response:
@@ -89,6 +89,6 @@ def _from_werkzeug(error: HTTPException) -> Response:
     return Problem(status, code, error.description or status.description, headers=kept).response()
 
 
-def _unforeseen(error: Exception) -> Response:
-    logger.error("unforeseen error", exc_info=error)
+def _unexpected(error: Exception) -> Response:
+    logger.error("unexpected error", exc_info=error)
     return Problem(500, "internal_error", "Something went wrong here; it was logged.").response()

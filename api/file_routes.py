@@ -1,0 +1,51 @@
+"""``GET /processed_images/<request_id>/<name>``: the compressed images and the output CSV."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from werkzeug.wsgi import FileWrapper
+
+from api import parameters
+from api.problems import Problem
+from api.service import service
+from storage import IMAGE_TYPES, IMMUTABLE, OUTPUT_CSV, StoredFile, content_type
+
+SEND_BYTES = 64 * 1024  # of a file, at a time
+IMAGE_NAME = re.compile(rf"\d+-\d+\.({'|'.join(IMAGE_TYPES)})", re.ASCII)
+
+routes = Blueprint("files", __name__)
+
+
+@routes.get("/processed_images/<request_id>/<name>")
+def processed_image(request_id: str, name: str) -> Response:
+    public_id = parameters.request_uuid(request_id)
+    is_image = IMAGE_NAME.fullmatch(name) is not None
+    if not is_image and name != OUTPUT_CSV:
+        raise Problem(404, "file_not_found", "There is no such file.")
+    try:
+        response = _file(service().storage.open(public_id, name), content_type(name))
+    except FileNotFoundError:
+        raise Problem(404, "file_not_found", "There is no such file, or not yet.") from None
+    # An image never changes; the output CSV is written anew when its images are tried again.
+    response.headers["Cache-Control"] = IMMUTABLE if is_image else "no-cache"
+    if not is_image:
+        response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+def _file(stored: StoredFile, kind: str) -> Response:
+    """A file, a range of it (RFC 9110, section 14), or 304 when the user has it already."""
+    content = FileWrapper(stored.content, SEND_BYTES)
+    response = Response(content, content_type=kind, direct_passthrough=True)
+    response.content_length = stored.size
+    response.last_modified = stored.modified
+    response.set_etag(stored.etag)
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=stored.size)
+    except RequestedRangeNotSatisfiable:
+        stored.content.close()
+        raise
+    return response

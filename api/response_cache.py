@@ -1,0 +1,45 @@
+"""Statuses of the last second, answered again while nothing has changed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Hashable
+from typing import Any
+
+from work_queue.read_queries import RequestRow
+
+FRESH_SECONDS = 1.0
+MAX_RESPONSES, MAX_BYTES = 16, 500_000  # kept, and of one that is worth keeping
+
+
+class ResponseCache:
+    """Responses of the last second, used again while the counters of their request stand still.
+
+    So a client that polls without a pause costs one row a poll, not a hundred; a client that polls
+    every two seconds always gets fresh data. Safe to share among threads.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, tuple[float, Any, bytes]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, asked: Hashable, request: RequestRow) -> bytes | None:
+        """The body of the same response, if it is still right."""
+        made_at, state, body = self._kept.get(asked, (-FRESH_SECONDS, None, b""))
+        is_fresh = time.monotonic() - made_at < FRESH_SECONDS
+        return body if is_fresh and state == _state(request) else None
+
+    def keep(self, asked: Hashable, request: RequestRow, body: bytes) -> None:
+        """Keep a response; a large one is not worth the memory."""
+        if len(body) > MAX_BYTES:
+            return
+        with self._lock:
+            self._kept.pop(asked, None)
+            self._kept[asked] = (time.monotonic(), _state(request), body)
+            if len(self._kept) > MAX_RESPONSES:
+                del self._kept[next(iter(self._kept))]
+
+
+def _state(request: RequestRow) -> tuple[Any, ...]:
+    return request.status, request.completed, request.failed, request.completed_at

@@ -1,0 +1,105 @@
+"""Rows of the database as the JSON of ``GET /status/<request_id>``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from storage import OUTPUT_CSV, image_url
+from work_queue.read_queries import AttemptRow, ImageRow, RequestRow, WebhookRow, progress
+from work_queue.statuses import Status
+
+
+def status(
+    base: str,
+    request: RequestRow,
+    images: Sequence[ImageRow],
+    webhook: dict[str, Any] | None,
+    next_url: str | None,
+) -> dict[str, Any]:
+    """The whole response; ``base`` is the public URL of the service."""
+    is_completed = request.status is Status.COMPLETED
+    folder_url = image_url(base, request.public_id, "").rstrip("/")
+    return {
+        "request_id": str(request.public_id),
+        "status": request.status,
+        "progress": progress(request),
+        "bytes_in": request.bytes_in,
+        "bytes_out": request.bytes_out,
+        "saved_percent": _saved_percent(request.bytes_in, request.bytes_out),
+        "file_name": request.file_name,
+        "options": {
+            name: getattr(request, name)
+            for name in ("reduce_by", "format", "max_width", "max_height")
+        },
+        "created_at": _time(request.created_at),
+        "completed_at": _time(request.completed_at),
+        "output_csv_url": image_url(base, request.public_id, OUTPUT_CSV) if is_completed else None,
+        "webhook": webhook,
+        "images": [image_of(folder_url, image) for image in images],
+        "next": next_url,
+    }
+
+
+def image_of(folder_url: str, image: ImageRow) -> dict[str, Any]:
+    """One entry of ``images``; ``folder_url`` is where the request's files are served."""
+    name = image.output_name
+    return {
+        "row": image.row_number,
+        "position": image.position,
+        "serial_number": image.serial_number,
+        "product_name": image.product_name,
+        "input_url": image.input_url,
+        "output_url": f"{folder_url}/{name}" if name else None,
+        "status": image.status,
+        "attempts": image.attempts,
+        "error": _error(image.error_code, image.error_message),
+        "input_bytes": image.input_bytes,
+        "output_bytes": image.output_bytes,
+        "ratio": _ratio(image.input_bytes, image.output_bytes),
+        **image.figures._asdict(),
+    }
+
+
+def webhook_of(
+    request: RequestRow, webhook: WebhookRow | None, attempts: Sequence[AttemptRow]
+) -> dict[str, Any]:
+    """What became of the notification; until the request is completed it is only planned."""
+    return {
+        "url": request.webhook_url,
+        "status": Status.PENDING if webhook is None else webhook.status,
+        "next_attempt_at": (
+            _time(webhook.next_attempt_at)
+            if webhook is not None and webhook.status is Status.PENDING
+            else None
+        ),
+        "attempts": [
+            {
+                "at": _time(attempt.attempted_at),
+                "status_code": attempt.status_code,
+                "duration_ms": attempt.duration_ms,
+                "error": attempt.error,
+            }
+            for attempt in attempts
+        ],
+    }
+
+
+def _error(code: str | None, message: str | None) -> dict[str, str | None] | None:
+    return None if code is None else {"code": code, "message": message}
+
+
+def _ratio(bytes_in: int | None, bytes_out: int | None) -> float | None:
+    return round(bytes_out / bytes_in, 4) if bytes_in and bytes_out is not None else None
+
+
+def _saved_percent(bytes_in: int, bytes_out: int) -> float | None:
+    return round(100 * (1 - bytes_out / bytes_in), 1) if bytes_in else None
+
+
+def _time(moment: datetime | None) -> str | None:
+    """RFC 3339 with milliseconds."""
+    if moment is None:
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

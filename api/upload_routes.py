@@ -1,0 +1,91 @@
+"""``POST /upload``: a CSV is stored with its rows, and the workers are woken."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path, PureWindowsPath
+from typing import IO
+
+from flask import Blueprint, Response, jsonify, request
+
+from api import form
+from api.problems import Problem
+from api.service import Service, service
+from manifest import InvalidCsv, open_manifest
+from manifest.columns import column_names
+from work_queue.column_types import fit_column
+from work_queue.intake import NewRequest, Stored, store_request
+from work_queue.models import MAX_FILE_NAME
+from work_queue.statuses import Status
+
+FILE_FIELDS = ("file", "csv", "csv_file", "csvFile")
+CSV_TYPES = ("text/csv", "application/csv")
+
+routes = Blueprint("upload", __name__)
+waking = threading.Lock()
+
+
+@routes.post("/upload")
+def upload() -> tuple[Response, int, dict[str, str]]:
+    my = service()
+    file_name, content = _uploaded_csv()
+    new = form.new_request(file_name, request.values)
+    with my.storage.keep_upload(new.public_id, content) as path:
+        stored = _store(my, new, path)
+    _wake_workers(my, stored.images)
+    status_url = f"/status/{new.public_id}"
+    body = {
+        "request_id": str(new.public_id),
+        "status": Status.PENDING,
+        "status_url": my.settings.public_base_url + status_url,
+        "rows": stored.rows,
+        "images": stored.images,
+    }
+    return jsonify(body), 202, {"Location": status_url}
+
+
+def _store(my: Service, new: NewRequest, upload: Path) -> Stored:
+    try:
+        manifest = open_manifest(
+            upload, url_columns=column_names(new.url_column), max_rows=my.settings.max_rows
+        )
+        return my.database.write(store_request, new, manifest)
+    except InvalidCsv:  # after any other error the rows may be there, and the file must be too
+        my.storage.drop_upload(new.public_id)
+        raise
+
+
+def _uploaded_csv() -> tuple[str, IO[bytes]]:
+    """The name and the content of the uploaded file, however it was sent."""
+    if request.mimetype in CSV_TYPES:
+        return "upload.csv", request.stream
+    if request.mimetype != "multipart/form-data":
+        raise Problem(
+            415,
+            "unsupported_media_type",
+            "Send the CSV as the field `file` of a multipart form (curl -F file=@products.csv), "
+            "or as the whole body with the type text/csv.",
+        )
+    for name in FILE_FIELDS:
+        if (file := request.files.get(name)) is not None and file.filename:
+            base_name = PureWindowsPath(file.filename).name
+            printable = "".join(filter(str.isprintable, base_name))
+            return fit_column(printable, MAX_FILE_NAME), file.stream
+    raise Problem(
+        400,
+        "missing_file",
+        f"There is no file in the form: the field is {' or '.join(FILE_FIELDS)}.",
+    )
+
+
+def _wake_workers(my: Service, images: int) -> None:
+    """In a thread: a Redis that accepts and says nothing would hold up the response for seconds."""
+    if waking.acquire(blocking=False):
+        threading.Thread(target=_wake_and_release, args=(my, images), daemon=True).start()
+
+
+def _wake_and_release(my: Service, images: int) -> None:
+    try:
+        my.wake_workers(images)
+    finally:
+        waking.release()

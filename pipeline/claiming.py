@@ -1,0 +1,75 @@
+"""Which images a worker process claims next, and how many at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from database import Database
+from pipeline.host_limits import HostLimits, Pauses
+from settings import Settings
+from work_queue.claims import ClaimedImage, claim_images
+
+REFILL_SECONDS = 0.25  # of work in one claim: so claims cost little, and new requests wait little
+MAX_CLAIMED = 16  # thumbnails cost about as much time as their claims would, one by one
+SHARES = 4  # of a request's last images, one of which a process may have in flight
+CLAIM_ATTEMPTS = 3  # of one refill, when others take what it chose
+
+
+class CompressionTime:
+    """The seconds that an image takes to compress: a moving average, each counts for a tenth."""
+
+    def __init__(self) -> None:
+        self._seconds = REFILL_SECONDS / 3  # of a photo of some megapixels
+
+    @contextmanager
+    def measure(self) -> Iterator[None]:
+        """Around the compression of one image."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds += (time.monotonic() - started - self._seconds) / 10
+
+    def images_in(self, seconds: float, max_images: int) -> int:
+        """How many images are compressed in that time: from 1 to ``max_images``."""
+        return round(min(max(seconds / self._seconds, 1), max_images))
+
+
+class ImageClaimer:
+    """Claims the images of one worker process; it is kept from turn to turn."""
+
+    def __init__(self, db: Database, settings: Settings, *, worker: str) -> None:
+        self._database, self._settings, self._worker = db, settings, worker
+        self.pauses = Pauses()
+        self.compression_time = CompressionTime()
+        self._claims = 0
+
+    def claim(self, host_limits: HostLimits) -> list[ClaimedImage]:
+        """Images of a host below its limit, or, where no other has any, of a saturated one."""
+        self._claims += 1
+        paused, saturated = self.pauses.hosts(), host_limits.saturated_hosts()
+        claimed = self._claim_from(paused | saturated, host_limits.free_slots)
+        if not claimed and saturated:
+            claimed = self._claim_from(paused, host_limits.free_slots_alone)
+        return claimed
+
+    def _claim_from(
+        self, excluded_hosts: set[str], limit_of_host: Callable[[str], int]
+    ) -> list[ClaimedImage]:
+        """What is due, also when other workers are quicker a few times."""
+        for _ in range(CLAIM_ATTEMPTS):
+            claimed = self._database.write(
+                claim_images,
+                self._worker,
+                limit=self.compression_time.images_in(REFILL_SECONDS, MAX_CLAIMED),
+                lease_seconds=self._settings.lease_seconds,
+                excluded_hosts=excluded_hosts,
+                shares=SHARES,
+                limit_of_host=limit_of_host,
+                head_start=self._claims % 4 != 0,  # a stream of small requests starves no large one
+            )
+            if claimed or claimed is None:
+                return claimed or []
+        return []

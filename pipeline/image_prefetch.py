@@ -1,0 +1,120 @@
+"""Images are downloaded ahead, in threads, while the main thread compresses others."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+
+from outbound import Client
+from pipeline.download import DownloadFailed, download
+from pipeline.host_limits import HostLimits, Pauses
+from settings import MIB, Settings
+from work_queue.claims import ClaimedImage
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 64 * MIB  # downloaded, or expected of downloads; above it nothing more is claimed
+Arrival = tuple[ClaimedImage, bytes | DownloadFailed]
+
+
+class ImagePrefetcher:
+    """The images in flight: being downloaded, or downloaded and waiting to be compressed.
+
+    An image whose earlier worker crashed is kept back until nothing else is in flight: if this
+    worker crashes too, it is clear why.
+    """
+
+    def __init__(self, settings: Settings, client: Client, pauses: Pauses) -> None:
+        self._settings, self._client, self._pauses = settings, client, pauses
+        self.host_limits = HostLimits(settings.download_concurrency)
+        self._threads = ThreadPoolExecutor(settings.download_concurrency, "download")
+        self._arrivals: SimpleQueue[Arrival] = SimpleQueue()
+        self._ready: list[Arrival] = []
+        self._kept_back: list[ClaimedImage] = []
+        self._taken: Counter[int] = Counter()  # by request
+        self._typical_bytes = float(MIB)  # of a download: a moving average
+
+    def has_room(self) -> bool:
+        """Whether it takes another refill, which may bring it over its number by that refill."""
+        is_small = self.in_flight() < self._settings.download_concurrency
+        return is_small and self._bytes() < MAX_BYTES and not self._kept_back
+
+    def in_flight(self) -> int:
+        return self.host_limits.total() + len(self._ready) + len(self._kept_back)
+
+    def is_empty(self) -> bool:
+        return not self.in_flight()
+
+    def _bytes(self) -> float:
+        """Of what waits here, and, as sizes are not known before, as many per download as usual."""
+        waiting = sum(len(arrived) for _, arrived in self._ready if isinstance(arrived, bytes))
+        return waiting + self.host_limits.total() * self._typical_bytes
+
+    def add(self, image: ClaimedImage) -> None:
+        """Start its download, or keep it back where an earlier worker crashed over it."""
+        if image.crash_count:
+            self._kept_back.append(image)
+        else:
+            self.start(image)
+
+    def take_kept_back(self) -> ClaimedImage | None:
+        """An image that was kept back, once nothing else is in flight."""
+        is_alone = not self.host_limits.total() and not self._ready
+        return self._kept_back.pop() if is_alone and self._kept_back else None
+
+    def start(self, image: ClaimedImage) -> None:
+        """Start its download."""
+        self.host_limits.add(image.host)
+        self._threads.submit(self._download, image)
+
+    def take(self, wait_seconds: float) -> Arrival | None:
+        """A downloaded image of the request that this process has worked on least, in this turn."""
+        self._collect(0 if self._ready else wait_seconds)
+        if not self._ready:
+            return None
+        chosen = min(self._ready, key=lambda arrival: self._taken[arrival[0].request_id])
+        self._ready.remove(chosen)
+        self._taken[chosen[0].request_id] += 1
+        return chosen
+
+    def close(self) -> None:
+        """Forget what is in flight; nothing here waits for a slow origin."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _download(self, image: ClaimedImage) -> None:
+        self.host_limits.start(image.id, image.host)
+        arrived = self._downloaded(image)
+        self.host_limits.finish(image.id, is_download=isinstance(arrived, bytes))
+        self._arrivals.put((image, arrived))
+
+    def _downloaded(self, image: ClaimedImage) -> bytes | DownloadFailed:
+        try:
+            return download(
+                self._client,
+                image.input_url,
+                seconds=self._settings.download_seconds,
+                max_bytes=self._settings.max_image_bytes,
+            )
+        except DownloadFailed as failure:
+            return failure
+        except Exception:  # or the main thread would wait for this arrival for ever
+            logger.exception("download broke down", extra={"image_id": image.id})
+            words = "The download broke down here."
+            return DownloadFailed("download_error", words, permanent=False)
+
+    def _collect(self, wait_seconds: float) -> None:
+        """Move what has arrived to what is ready, waiting for the first one only."""
+        try:
+            while self.host_limits.total():
+                image, arrived = self._arrivals.get(wait_seconds > 0, wait_seconds)
+                self.host_limits.remove(image.host)
+                if isinstance(arrived, bytes):
+                    self._typical_bytes += (len(arrived) - self._typical_bytes) / 4
+                elif arrived.retry_after is not None:
+                    self._pauses.add(image.host, arrived.retry_after)
+                self._ready.append((image, arrived))
+                wait_seconds = 0
+        except Empty:
+            return

@@ -1,0 +1,49 @@
+"""A worker process whose compression never ends is ended; its claims expire, as after a crash."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+logger = logging.getLogger(__name__)
+
+STUCK_SECONDS = 900.0  # in one image; a drawing of 100 megapixels took 36, more when busy
+CHECK_SECONDS = 10.0
+
+
+class Watchdog:
+    """Use as a context manager, and watch() around each compression."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Around the compression of one image: if it never ends, the process does."""
+        self._since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._since = None
+
+    def _run(self) -> None:
+        while not self._is_over.wait(CHECK_SECONDS):
+            since = self._since
+            if since is not None and time.monotonic() - since > STUCK_SECONDS:
+                logger.critical("one image took too long: the worker process ends itself")
+                os._exit(os.EX_SOFTWARE)

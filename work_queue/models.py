@@ -1,0 +1,233 @@
+"""The tables, typed, for SQLite and SQL Server alike; ``schema.sql`` is their T-SQL twin.
+
+A request has products (the rows of its CSV) and hosts, a product has images, a completed request
+may have a webhook, and a webhook has attempts. Lengths are in UTF-16 code units, as NVARCHAR
+counts.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from work_queue.column_types import Key, UtcDateTime
+from work_queue.statuses import Status, StatusText
+
+# Lengths of columns, in UTF-16 code units; what is longer is refused or cut before it gets here.
+MAX_ERROR = 1000
+MAX_HOST = 255
+MAX_FILE_NAME = 255
+MAX_URL_COLUMN = 1000
+MAX_WEBHOOK_URL = 2000
+
+NAMES = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMES)
+    type_annotation_map = {
+        datetime: UtcDateTime(),
+        Status: StatusText(),
+        uuid.UUID: sa.Uuid(),
+    }
+
+
+def identity() -> Any:
+    return mapped_column(Key, sa.Identity(start=1, increment=1), primary_key=True)
+
+
+def text(length: int) -> Any:
+    return mapped_column(sa.Unicode(length))
+
+
+def parent(column: str) -> Any:
+    """A foreign key; what hangs on a row goes when the row goes."""
+    return mapped_column(Key, sa.ForeignKey(column, ondelete="CASCADE"))
+
+
+def one_of(*statuses: Status) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{status}'" for status in statuses)
+    return sa.CheckConstraint(f"status IN ({listed})", name="status")
+
+
+def partial_index(name: str, *columns: str, where: str) -> sa.Index:
+    """An index over the few rows that still need something: it stays small as history grows."""
+    return sa.Index(
+        name,
+        *columns,
+        mssql_where=sa.text(where.replace(" '", " N'")),
+        sqlite_where=sa.text(where),
+    )
+
+
+class Request(Base):
+    """One uploaded CSV: its options, its counters, and who is writing its output CSV."""
+
+    __tablename__ = "requests"
+    id: Mapped[int] = identity()
+    public_id: Mapped[uuid.UUID] = mapped_column(unique=True)
+    status: Mapped[Status]
+    file_name: Mapped[str] = text(MAX_FILE_NAME)
+    url_column: Mapped[str | None] = text(MAX_URL_COLUMN)
+    webhook_url: Mapped[str | None] = text(MAX_WEBHOOK_URL)
+    reduce_by: Mapped[int]
+    format: Mapped[str] = text(10)
+    max_width: Mapped[int | None]
+    max_height: Mapped[int | None]
+    row_count: Mapped[int]
+    total: Mapped[int]
+    completed: Mapped[int]
+    failed: Mapped[int]
+    bytes_in: Mapped[int] = mapped_column(sa.BigInteger)
+    bytes_out: Mapped[int] = mapped_column(sa.BigInteger)
+    created_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]
+    served_at: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = text(100)
+    lease_until: Mapped[datetime | None]
+    __table_args__ = (
+        one_of(Status.PENDING, Status.PROCESSING, Status.COMPLETED),
+        sa.CheckConstraint("completed + failed <= total", name="counters"),
+        partial_index("ix_requests_open", "served_at", "id", where="status <> 'Completed'"),
+    )
+
+
+class Product(Base):
+    """One data row of a CSV; the number is its place in the file, the first is 1."""
+
+    __tablename__ = "products"
+    request_id: Mapped[int] = parent("requests.id")
+    row_number: Mapped[int]
+    serial_number: Mapped[str] = text(400)
+    product_name: Mapped[str] = text(2000)
+    __table_args__ = (sa.PrimaryKeyConstraint("request_id", "row_number"),)
+
+
+class Host(Base):
+    """One host of a request's URLs: a claim can exclude a host without reading its images.
+
+    The number stands in the images (not as a foreign key: SQL Server allows one path of cascades).
+    """
+
+    __tablename__ = "hosts"
+    request_id: Mapped[int] = parent("requests.id")
+    number: Mapped[int]
+    host: Mapped[str] = text(MAX_HOST)
+    __table_args__ = (sa.PrimaryKeyConstraint("request_id", "number"),)
+
+
+class Figures(NamedTuple):
+    """What compression says of a finished image, for its columns, the status and the recorder.
+
+    All are None until the image is completed.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    method: str | None = None
+    quality: int | None = None
+    scale: float | None = None
+    encodes: int | None = None
+    target_met: bool | None = None
+
+
+class Image(Base):
+    """One URL of a product; the position is its place in the row, the first is 1.
+
+    ``attempts`` counts the claims that were answered and the one under way. ``crash_count`` is 1
+    once a claim has expired, and one more each time that the image is tried after that. ``copy_of``
+    is the first image of the request with the same URL, if that is another one; its outcome is that
+    of its copies.
+    """
+
+    __tablename__ = "images"
+    id: Mapped[int] = identity()
+    request_id: Mapped[int] = mapped_column(Key)
+    row_number: Mapped[int]
+    position: Mapped[int]
+    input_url: Mapped[str] = text(4000)
+    host_number: Mapped[int]
+    copy_of: Mapped[int | None] = mapped_column(Key)
+    status: Mapped[Status]
+    attempts: Mapped[int]
+    crash_count: Mapped[int] = mapped_column("stops", key="crash_count")
+    next_attempt_at: Mapped[datetime]
+    claimed_by: Mapped[str | None] = text(100)
+    lease_until: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    error_code: Mapped[str | None] = text(50)
+    error_message: Mapped[str | None] = text(MAX_ERROR)
+    output_name: Mapped[str | None] = text(50)
+    input_bytes: Mapped[int | None]
+    output_bytes: Mapped[int | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    format: Mapped[str | None] = text(10)
+    method: Mapped[str | None] = text(10)
+    quality: Mapped[int | None]
+    scale: Mapped[float | None] = mapped_column(sa.Float)
+    encodes: Mapped[int | None]
+    target_met: Mapped[bool | None]
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["request_id", "row_number"],
+            ["products.request_id", "products.row_number"],
+            ondelete="CASCADE",
+        ),
+        sa.UniqueConstraint("request_id", "row_number", "position"),
+        one_of(Status.PENDING, Status.PROCESSING, Status.COMPLETED, Status.FAILED),
+        partial_index(
+            "ix_images_pending",
+            *("request_id", "host_number", "next_attempt_at", "id"),
+            where="status = 'Pending' AND copy_of IS NULL",
+        ),
+        partial_index(
+            "ix_images_copies", "copy_of", where="status = 'Pending' AND copy_of IS NOT NULL"
+        ),
+        partial_index("ix_images_claimed", "lease_until", where="status = 'Processing'"),
+    )
+
+
+class Webhook(Base):
+    """One notification; its ``message_id`` is the same over all attempts."""
+
+    __tablename__ = "webhooks"
+    id: Mapped[int] = identity()
+    request_id: Mapped[int] = parent("requests.id")
+    message_id: Mapped[uuid.UUID] = mapped_column(unique=True)
+    url: Mapped[str] = text(MAX_WEBHOOK_URL)
+    status: Mapped[Status]
+    attempts: Mapped[int]
+    next_attempt_at: Mapped[datetime]
+    claimed_by: Mapped[str | None] = text(100)
+    lease_until: Mapped[datetime | None]
+    __table_args__ = (
+        one_of(Status.PENDING, Status.PROCESSING, Status.DELIVERED, Status.FAILED),
+        sa.Index("ix_webhooks_request_id", "request_id"),
+        partial_index("ix_webhooks_pending", "next_attempt_at", where="status = 'Pending'"),
+        partial_index("ix_webhooks_claimed", "lease_until", where="status = 'Processing'"),
+    )
+
+
+class WebhookAttempt(Base):
+    """One attempt to deliver; without a ``status_code`` the receiver did not answer."""
+
+    __tablename__ = "webhook_attempts"
+    webhook_id: Mapped[int] = parent("webhooks.id")
+    number: Mapped[int]
+    attempted_at: Mapped[datetime]
+    status_code: Mapped[int | None]
+    duration_ms: Mapped[int]
+    error: Mapped[str | None] = text(MAX_ERROR)
+    __table_args__ = (sa.PrimaryKeyConstraint("webhook_id", "number"),)

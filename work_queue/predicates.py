@@ -1,0 +1,69 @@
+"""The conditions that several statements share, under the names that this room uses for them.
+
+Each names the columns of the partial index that serves it, in the index's own words: without them
+the index would not be used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from work_queue.models import Image, Request
+from work_queue.sql_functions import utc_now
+from work_queue.statuses import Status, is_status
+
+Condition = sa.ColumnElement[bool]
+
+
+def is_pending(table: Any) -> Condition:
+    """It can be claimed; a copy of an image can not, as it waits for the original's outcome."""
+    pending = is_status(table.status, Status.PENDING)
+    return sa.and_(pending, table.copy_of.is_(None)) if table is Image else pending
+
+
+def is_due(table: Any) -> Condition:
+    """It can be claimed now."""
+    return sa.and_(is_pending(table), table.next_attempt_at <= utc_now())
+
+
+def is_expired(table: Any) -> Condition:
+    """It is claimed, but its lease has run out."""
+    return sa.and_(is_status(table.status, Status.PROCESSING), table.lease_until < utc_now())
+
+
+def is_held(table: Any, worker: Any) -> Condition:
+    """It is claimed by this worker."""
+    return sa.and_(is_status(table.status, Status.PROCESSING), table.claimed_by == worker)
+
+
+def is_pending_copy(image: Any, original_id: Any) -> Condition:
+    """It has the URL of an earlier image of its request, and waits for that one's outcome."""
+    return sa.and_(
+        image.copy_of == original_id,
+        is_status(image.status, Status.PENDING),
+        image.copy_of.is_not(None),
+    )
+
+
+def is_open() -> Condition:
+    """The request is not completed."""
+    return sa.not_(is_status(Request.status, Status.COMPLETED))
+
+
+def is_ready_to_complete() -> Condition:
+    """All images of the request have ended, and nobody is writing its output CSV."""
+    return sa.and_(
+        is_open(),
+        Request.completed + Request.failed == Request.total,
+        sa.or_(Request.lease_until.is_(None), Request.lease_until < utc_now()),
+    )
+
+
+def is_after(row_number: Any, position: Any) -> Condition:
+    """The image is behind this place, written so that the index can start at the row."""
+    return sa.and_(
+        Image.row_number >= row_number,
+        sa.or_(Image.row_number > row_number, Image.position > position),
+    )

@@ -1,0 +1,187 @@
+"""What polls, pages and webhooks read, as typed rows; its cost doesn't grow with the request."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from work_queue.models import Figures, Image, Product, Request, Webhook, WebhookAttempt
+from work_queue.predicates import is_after
+from work_queue.statuses import Status
+
+PAGE = 2_000  # rows of a request that are read at once
+
+
+class RequestRow(NamedTuple):
+    """A request with its options and counters; the times are UTC."""
+
+    id: int
+    public_id: uuid.UUID
+    status: Status
+    file_name: str
+    webhook_url: str | None
+    reduce_by: int
+    format: str
+    max_width: int | None
+    max_height: int | None
+    total: int
+    completed: int
+    failed: int
+    bytes_in: int
+    bytes_out: int
+    created_at: datetime
+    completed_at: datetime | None
+
+
+class ImageRow(NamedTuple):
+    """An image with its product, as the status shows it."""
+
+    row_number: int
+    position: int
+    serial_number: str
+    product_name: str
+    input_url: str
+    output_name: str | None
+    status: str
+    attempts: int
+    error_code: str | None
+    error_message: str | None
+    input_bytes: int | None
+    output_bytes: int | None
+    figures: Figures
+
+
+class ProductRow(NamedTuple):
+    """A row of the CSV, without its URLs."""
+
+    row_number: int
+    serial_number: str
+    product_name: str
+
+
+class WebhookRow(NamedTuple):
+    """A notification: what became of it, and when it is due again."""
+
+    id: int
+    status: Status
+    next_attempt_at: datetime
+
+
+class AttemptRow(NamedTuple):
+    """One attempt to deliver; without a ``status_code`` the receiver did not answer."""
+
+    attempted_at: datetime
+    status_code: int | None
+    duration_ms: int
+    error: str | None
+
+
+def _columns(table: Any, row: type[Any]) -> list[Any]:
+    """The columns of a table that a row names."""
+    return [getattr(table, name) for name in row._fields]
+
+
+AT_FIGURES = ImageRow._fields.index("figures")  # of the columns that IMAGES selects
+# Statements that are polled are made once: to make one costs more than to run it.
+REQUESTS = sa.select(*_columns(Request, RequestRow))
+REQUEST_BY_PUBLIC_ID = REQUESTS.where(Request.public_id == sa.bindparam("public_id"))
+IMAGES: sa.Select[*tuple[Any, ...]] = (
+    sa.select(
+        *(Image.row_number, Image.position),
+        *(Product.serial_number, Product.product_name, Image.input_url, Image.output_name),
+        sa.type_coerce(Image.status, sa.Unicode()),
+        *(Image.attempts, Image.error_code, Image.error_message),
+        *(Image.input_bytes, Image.output_bytes, *_columns(Image, Figures)),
+    )
+    .join(
+        Product,
+        sa.and_(Product.request_id == Image.request_id, Product.row_number == Image.row_number),
+    )
+    .where(Image.request_id == sa.bindparam("request_id"))
+    .where(is_after(sa.bindparam("row_number"), sa.bindparam("position")))
+    .order_by(Image.row_number, Image.position)
+    .limit(sa.bindparam("limit"))
+)
+
+
+def find_request(tx: Connection, public_id: uuid.UUID) -> RequestRow | None:
+    """The request that users know by this id."""
+    request = tx.execute(REQUEST_BY_PUBLIC_ID, {"public_id": public_id}).first()
+    return None if request is None else RequestRow(*request)
+
+
+def get_request(tx: Connection, request_id: int) -> RequestRow:
+    """A request that is known to exist."""
+    return RequestRow(*tx.execute(REQUESTS.where(Request.id == request_id)).one())
+
+
+def find_images(
+    tx: Connection, request_id: int, *, after: tuple[int, int], limit: int
+) -> list[ImageRow]:
+    """A page of images with their products, in the order of the CSV, behind a (row, position)."""
+    row_number, position = after
+    place = {"request_id": request_id, "row_number": row_number, "position": position}
+    page = tx.execute(IMAGES, {**place, "limit": limit})
+    return [
+        ImageRow._make([*image[:AT_FIGURES], Figures._make(image[AT_FIGURES:])]) for image in page
+    ]
+
+
+def find_products(tx: Connection, request_id: int, *, after: int) -> list[ProductRow]:
+    """A page of the rows of a request, behind a row."""
+    page = tx.execute(
+        sa.select(*_columns(Product, ProductRow))
+        .where(Product.request_id == request_id, Product.row_number > after)
+        .order_by(Product.row_number)
+        .limit(PAGE)
+    )
+    return [ProductRow(*product) for product in page]
+
+
+def find_urls(tx: Connection, request_id: int, *, rows: tuple[int, int]) -> dict[int, list[str]]:
+    """The URLs of the rows from the first to the last, by row."""
+    urls: dict[int, list[str]] = {}
+    for row_number, url in tx.execute(
+        sa.select(Image.row_number, Image.input_url)
+        .where(Image.request_id == request_id, Image.row_number.between(*rows))
+        .order_by(Image.row_number, Image.position)
+    ):
+        urls.setdefault(row_number, []).append(url)
+    return urls
+
+
+def find_webhook(tx: Connection, request_id: int) -> WebhookRow | None:
+    """A request's newest webhook, or None before there is one."""
+    webhook = tx.execute(
+        sa.select(*_columns(Webhook, WebhookRow))
+        .where(Webhook.request_id == request_id)
+        .order_by(Webhook.id.desc())
+        .limit(1)
+    ).first()
+    return None if webhook is None else WebhookRow(*webhook)
+
+
+def find_attempts(tx: Connection, webhook_id: int) -> list[AttemptRow]:
+    """The attempts to deliver a webhook, in their order."""
+    attempts = tx.execute(
+        sa.select(*_columns(WebhookAttempt, AttemptRow))
+        .where(WebhookAttempt.webhook_id == webhook_id)
+        .order_by(WebhookAttempt.number)
+    )
+    return [AttemptRow(*attempt) for attempt in attempts]
+
+
+def progress(request: RequestRow) -> dict[str, int | float]:
+    """How far a request is, from its counters; ``percent`` is of images that have ended."""
+    ended = request.completed + request.failed
+    return {
+        "total": request.total,
+        "completed": request.completed,
+        "failed": request.failed,
+        "pending": request.total - ended,
+        "percent": round(100 * ended / request.total, 1) if request.total else 100.0,
+    }
