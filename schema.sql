@@ -1,4 +1,4 @@
--- The tables of the image service for SQL Server 2016 SP1 or later: the twin of tables.py, kept
+-- The tables of the image service for SQL Server 2016 SP1 or later: the twin of work_queue/models.py, kept
 -- equal to it by tests/unit/test_schema.py. It can be run any number of times:
 --
 --     sqlcmd -S <server> -U <login> -P <password> -C -I -b -i schema.sql
@@ -7,6 +7,7 @@
 -- and in DATABASE_URL. The login that runs it may make databases; the service's own login
 -- needs no more than db_datareader and db_datawriter.
 
+SET NOCOUNT ON;
 SET ANSI_NULLS ON;
 SET QUOTED_IDENTIFIER ON; -- both are conditions of filtered indexes; sqlcmd starts with this one off
 GO
@@ -21,6 +22,31 @@ IF EXISTS (SELECT 1 FROM sys.databases WHERE name = N'image_processing' AND is_r
 GO
 
 USE image_processing;
+GO
+
+-- It makes whole tables only: a database of an earlier version is migrated by `make migrate`, and nothing of this file
+-- is run on it from here on.
+IF OBJECT_ID(N'dbo.requests') IS NOT NULL AND OBJECT_ID(N'dbo.alembic_version') IS NULL
+BEGIN
+    RAISERROR (N'The database was made by a version before 0.2.0: run make migrate.', 16, 1);
+    SET NOEXEC ON;
+END;
+GO
+
+IF OBJECT_ID(N'dbo.alembic_version') IS NULL
+BEGIN
+    CREATE TABLE dbo.alembic_version (
+        version_num VARCHAR(32) NOT NULL,
+        CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+    );
+END;
+IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0002');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0002')
+BEGIN
+    RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
+    SET NOEXEC ON;
+END;
 GO
 
 -- One uploaded CSV: its options, its counters, and who is writing its output CSV. The clustered key is small and
@@ -132,7 +158,7 @@ BEGIN
         copy_of BIGINT NULL,
         status NVARCHAR(10) NOT NULL,
         attempts INT NOT NULL,
-        stops INT NOT NULL,
+        crash_count INT NOT NULL,
         next_attempt_at DATETIME2(3) NOT NULL,
         claimed_by NVARCHAR(100) NULL,
         lease_until DATETIME2(3) NULL,
@@ -185,4 +211,7 @@ BEGIN
             REFERENCES dbo.webhooks (id) ON DELETE CASCADE
     );
 END
+GO
+
+SET NOEXEC OFF;
 GO

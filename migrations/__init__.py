@@ -1,46 +1,166 @@
-"""The database's version: made, checked, and brought to the newest."""
+"""The database's schema version: read, checked, and brought to the newest.
+
+Alembic runs the revisions in ``versions/``. The embedded database migrates itself at the start; a
+SQL Server is made by ``schema.sql`` and migrated by ``make migrate``. CONTRIBUTING.md says how to
+add a column.
+"""
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
-from database import Database, WrongDatabase
-from work_queue.models import Base, Request
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+import settings
+from database import Database, Unavailable, WrongDatabase
+from migrations import embedded
+
+FOLDER = Path(__file__).parent
+FIRST = "0001"  # of databases that were made before migrations existed
+
+
+class Version(NamedTuple):
+    """The revision that a database is at; None before migrations, and in an empty database."""
+
+    revision: str | None
+    has_tables: bool
 
 
 def prepare(db: Database) -> None:
-    """Make the embedded database's tables; a SQL Server gets them from ``schema.sql``.
+    """Make sure, at the start, that the service can work with a database.
 
-    Raises WrongDatabase for the file of an earlier version, and where waiting cannot help.
+    The embedded one is made, or brought to the newest version. Raises WrongDatabase where waiting
+    cannot help; a server that doesn't answer yet is no reason not to start.
     """
     if db.is_embedded:
-        db.write(_make_tables)
-    else:
-        db.check_login()
+        upgrade(db)
+        return
+    db.check_login()
+    try:
+        reason = reason_against(db)
+    except (Unavailable, DBAPIError):
+        return
+    if reason:
+        raise WrongDatabase(reason)
 
 
 def reason_against(db: Database) -> str | None:
-    """Why this version can't work with the database, in a sentence."""
-    db.read(lambda tx: tx.execute(sa.select(Request.id).limit(1)))
-    return None
+    """Why the service can't work with a database of this version, in a sentence, or None.
+
+    Raises Unavailable.
+    """
+    return reason_against_version(db.read(version_of))
 
 
-def _make_tables(tx: Connection) -> None:
-    Base.metadata.create_all(tx)
-    if lacking := missing(tx):
+def upgrade(db: Database) -> Version:
+    """Bring a database to the newest version; returns the one that it had.
+
+    The embedded one is copied before, to a file beside it. Raises WrongDatabase where it can't be
+    migrated: then it is as it was.
+    """
+    try:
+        found = db.read(version_of)
+        if found.revision == newest():
+            return found
+        with embedded.exclusive(db) if db.is_embedded else db.engine.begin() as tx:
+            found = version_of(tx)  # another process may have been quicker
+            if db.is_embedded and found.has_tables and found.revision != newest():
+                embedded.copy_beside(db, found.revision or FIRST)
+            _migrate(tx, found)
+    except (DBAPIError, Unavailable) as error:
+        raise WrongDatabase(f"DATABASE_URL cannot be used: {_in_words(error)}.") from error
+    return found
+
+
+def upgrade_as_text(config: Config, dialect_name: str) -> None:
+    """The whole way from nothing to the newest version as SQL, to ``config.output_buffer``."""
+    config.attributes["dialect_name"] = dialect_name
+    command.upgrade(config, "head", sql=True)
+
+
+def config_for(tx: Connection | None = None) -> Config:
+    """Alembic's configuration, to run on a connection in a transaction, or to write SQL."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    if tx is not None:
+        config.attributes["connection"] = tx
+    return config
+
+
+@cache
+def revisions() -> list[str]:
+    """All revisions, the oldest first."""
+    script = ScriptDirectory(str(FOLDER))
+    return [revision.revision for revision in script.walk_revisions()][::-1]
+
+
+def newest() -> str:
+    """The revision that this version of the service works with."""
+    return revisions()[-1]
+
+
+def version_of(tx: Connection) -> Version:
+    revision = MigrationContext.configure(tx).get_current_revision()
+    return Version(revision, sa.inspect(tx).has_table("requests"))
+
+
+def _migrate(tx: Connection, found: Version) -> None:
+    if found.revision is None and found.has_tables:
+        _check_first_tables(tx)
+        command.stamp(config_for(tx), FIRST)
+    elif found.revision not in (None, *revisions()):
+        raise WrongDatabase(reason_against_version(found))
+    command.upgrade(config_for(tx), "head")
+
+
+def reason_against_version(found: Version) -> str | None:
+    """The same, for a version that was read already."""
+    if found.revision == newest():
+        return None
+    if not found.has_tables:
+        return "The database has no tables yet: run `make migrate`."
+    if found.revision is None:
+        return "The database was made by a version before 0.2.0: run `make migrate`."
+    if found.revision in revisions():
+        return (
+            f"The database is at schema version {found.revision}, and {newest()} is needed: "
+            "run `make migrate`."
+        )
+    return (
+        f"The database is at schema version {found.revision}, which version {settings.version()} "
+        "of the service does not know: start the newer version that made it."
+    )
+
+
+def _check_first_tables(tx: Connection) -> None:
+    """Raises WrongDatabase where tables without a version are not those of the first revision."""
+    engine = sa.create_engine("sqlite://")
+    with engine.begin() as first:
+        command.upgrade(config_for(first), FIRST)
+        expected = sa.MetaData()
+        expected.reflect(first)
+    expected.remove(expected.tables["alembic_version"])
+    if lacking := missing(tx, expected):
         raise WrongDatabase(
-            f"DATABASE_URL names a file of an earlier version, without {', '.join(lacking)}. "
-            "Move it away: a new one is made at the next start."
+            f"The database was made by a version before 0.1.0: it lacks {', '.join(lacking)}. It "
+            "can't be migrated; rename it (an embedded one is made anew), or name another one."
         )
 
 
-def missing(connection: Connection) -> list[str]:
-    """The tables, columns and indexes of this version that a database does not have."""
-    inspector = sa.inspect(connection)
+def missing(tx: Connection, expected: sa.MetaData) -> list[str]:
+    """The tables, columns and indexes that a database does not have but should."""
+    inspector = sa.inspect(tx)
     there = set(inspector.get_table_names())
     found = []
-    for table in Base.metadata.sorted_tables:
+    for table in expected.sorted_tables:
         if table.name not in there:
             found.append(table.name)
             continue
@@ -49,3 +169,8 @@ def missing(connection: Connection) -> list[str]:
         found += [f"{table.name}.{c.name}" for c in table.columns if c.name not in columns]
         found += [str(index.name) for index in table.indexes if index.name not in indexes]
     return found
+
+
+def _in_words(error: DBAPIError | Unavailable) -> str:
+    """In the driver's words, without SQLAlchemy's around them."""
+    return str(error.orig if isinstance(error, DBAPIError) else error)

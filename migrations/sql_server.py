@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
 from database import Database, DriverError, WrongDatabase
-from migrations import missing
+from migrations import missing, newest, reason_against_version, version_of
 from work_queue.models import Base
 
 SCHEMA = Path(__file__).parents[1] / "schema.sql"
@@ -64,8 +64,8 @@ def check(database_url: str) -> Iterator[str]:
     try:
         with engine.connect() as connection:
             yield f"{url.host} answers, and lets {url.username or 'you'} into {url.database}."
-            _check_tables(connection)
-            yield "All tables, columns and indexes of this version are there."
+            _check_version(connection)
+            yield f"Its schema is version {newest()}; all tables, columns and indexes are there."
             _check_rights(connection)
             yield "The login may read and write all of them."
             _check_snapshot(connection)
@@ -100,12 +100,12 @@ def _in_words(error: DBAPIError) -> str:
     return f"The server says: {error.orig}"
 
 
-def _check_tables(connection: Connection) -> None:
-    if lacking := missing(connection):
-        raise WrongDatabase(
-            f"Not there: {', '.join(lacking)}. Run schema.sql of this version; it makes whole "
-            "tables only, so drop those of an earlier version first."
-        )
+def _check_version(connection: Connection) -> None:
+    found = version_of(connection)
+    if reason := reason_against_version(found):
+        raise WrongDatabase(reason)
+    if lacking := missing(connection, Base.metadata):
+        raise WrongDatabase(f"Not there: {', '.join(lacking)}. Run `make schema`.")
 
 
 def _check_rights(connection: Connection) -> None:

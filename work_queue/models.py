@@ -161,7 +161,7 @@ class Image(Base):
     copy_of: Mapped[int | None] = mapped_column(Key)
     status: Mapped[Status]
     attempts: Mapped[int]
-    crash_count: Mapped[int] = mapped_column("stops", key="crash_count")
+    crash_count: Mapped[int]
     next_attempt_at: Mapped[datetime]
     claimed_by: Mapped[str | None] = text(100)
     lease_until: Mapped[datetime | None]

@@ -130,13 +130,3 @@ def test_a_missing_driver_stops_the_start_in_one_sentence() -> None:
 
     with pytest.raises(WrongDatabase, match="ODBC driver is not installed"):
         migrations.prepare(database)
-
-
-def test_the_embedded_file_of_an_earlier_version_ends_the_start_in_words(tmp_path: Path) -> None:
-    earlier = Database(f"sqlite:///{tmp_path}/earlier.db")
-    migrations.prepare(earlier)
-    with earlier.engine.begin() as tx:
-        tx.exec_driver_sql("DROP INDEX ix_images_copies")
-
-    with pytest.raises(WrongDatabase, match=r"earlier version, without ix_images_copies\. Move it"):
-        migrations.prepare(Database(f"sqlite:///{tmp_path}/earlier.db"))

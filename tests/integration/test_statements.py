@@ -122,7 +122,7 @@ def test_a_claim_passes_over_locked_rows_and_returns_what_it_took(find: Find) ->
 def test_a_claim_s_conditions_are_literals_so_that_filtered_indexes_serve(find: Find) -> None:
     assert "requests.status != N'Completed'" in find("SELECT requests.id", "ORDER BY")
     assert "images.status = N'Pending'" in find("SELECT TOP 1 hosts.request_id")
-    assert "images.status = N'Processing'" in find("UPDATE images", "stops >=")
+    assert "images.status = N'Processing'" in find("UPDATE images", "crash_count >=")
     assert "webhooks.status = N'Pending'" in find("UPDATE webhooks", "OUTPUT")
 
 

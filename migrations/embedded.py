@@ -1,0 +1,48 @@
+"""The embedded database during a migration: locked, without foreign keys, and copied before."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy.engine import Connection
+
+from database import Database
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def exclusive(db: Database) -> Iterator[Connection]:
+    """A transaction that nobody writes beside; it commits at the end or leaves no trace.
+
+    Foreign keys are off in it, as SQLite's "Making Other Kinds Of Table Schema Changes" asks for:
+    a table that is made anew is dropped, and with it would go the rows that refer to it.
+    """
+    with db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        connection.commit()
+        tx = connection.execution_options(writes=True)
+        with tx.begin():
+            yield tx
+        connection.invalidate()  # the next one has foreign keys again
+
+
+def copy_beside(db: Database, revision: str) -> None:
+    """Copy what is committed to a file whose name says the version that it holds."""
+    file = Path(str(db.engine.url.database))
+    copy = _free_name(file.with_name(f"{file.name}.version-{revision}"))
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    logger.warning("the database is migrated; as it was, it is kept in %s", copy)
+
+
+def _free_name(wanted: Path) -> Path:
+    number, name = 1, wanted
+    while name.exists():
+        number += 1
+        name = wanted.with_name(f"{wanted.name}-{number}")
+    return name

@@ -1,0 +1,75 @@
+"""The migrations as T-SQL: a parser reads all of them, and their end is schema.sql."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+import sqlglot
+
+import migrations
+from migrations import sql_server
+from tests.unit.test_schema import SCHEMA, Described, described, of_schema
+
+RENAME = re.compile(r"EXEC sp_rename '(\w+)\.(\w+)', (\w+), 'COLUMN';")
+BOOKKEEPING = re.compile(r"(INSERT INTO|UPDATE) alembic_version ")
+
+
+@pytest.fixture(scope="module")
+def statements() -> list[str]:
+    """Everything that `make migrate` runs on an empty SQL Server."""
+    config = migrations.config_for()
+    config.output_buffer = io.StringIO()
+    migrations.upgrade_as_text(config, "mssql")
+    text = re.sub(
+        r"^(--.*|(BEGIN TRANSACTION|COMMIT);)$",
+        "",
+        config.output_buffer.getvalue(),
+        flags=re.MULTILINE,
+    )
+    return sql_server.batches(text)
+
+
+def after(statements: list[str]) -> Described:
+    """The tables and indexes that are there after the statements."""
+    found: Described = {}
+    for statement in statements:
+        if renamed := RENAME.fullmatch(statement):
+            table, old, new = renamed.groups()
+            found[table] = {
+                re.sub(rf"\b{old}\b", new, name): re.sub(rf"\b{old}\b", new, part)
+                for name, part in found[table].items()
+            }
+        elif statement.startswith("CREATE"):
+            for table, parts in described([statement]).items():
+                found.setdefault(table, {}).update(parts)
+        else:
+            assert BOOKKEEPING.match(statement), f"teach this test to follow: {statement}"
+    return found
+
+
+def test_a_t_sql_parser_reads_every_statement(statements: list[str]) -> None:
+    for statement in statements:
+        assert sqlglot.parse(statement, dialect="tsql", error_level=sqlglot.ErrorLevel.RAISE)
+
+
+def test_the_newest_revision_is_what_schema_sql_makes(statements: list[str]) -> None:
+    assert after(statements) == of_schema(SCHEMA)
+
+
+def test_schema_sql_stamps_the_newest_revision() -> None:
+    assert set(re.findall(r"version_num(?:\) VALUES \(| = )'(\w+)'", SCHEMA)) == {
+        migrations.newest()
+    }
+
+
+def test_schema_sql_leaves_a_database_of_another_version_alone() -> None:
+    first, second = (
+        SCHEMA.index(f"RAISERROR (N'The database {words}") for words in ("was made", "is of")
+    )
+
+    assert SCHEMA.index("SET NOEXEC ON", first) < second
+    assert (
+        second < SCHEMA.index("SET NOEXEC ON", second) < SCHEMA.index("CREATE TABLE dbo.requests")
+    )
