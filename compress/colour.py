@@ -1,4 +1,4 @@
-"""Modes, colour profiles and backgrounds: which pixels stand for what the eye saw."""
+"""Change the mode, colour profile or transparency of pixels, and measure how much they differ."""
 
 from __future__ import annotations
 
@@ -17,52 +17,53 @@ PROFILE_SPACES = {
 }
 
 
-def presentable(image: Image.Image) -> Image.Image:
-    """The image in L, RGB or RGBA with eight bits a channel, without metadata.
+def to_basic_mode(image: Image.Image) -> Image.Image:
+    """The image in one of the basic modes L, RGB and RGBA (eight bits a channel), without metadata.
 
-    Always a new image, so that a seek cannot change it.
+    Always a new image, so that a later seek in the file cannot change it.
     """
     if image.mode in ("L", "1") and "transparency" not in image.info:
-        return bare(image.convert("L"))
+        return drop_metadata(image.convert("L"))
     if image.mode.startswith("I;16"):
-        return bare(image.convert("I").point(lambda value: value / 256).convert("L"))
+        return drop_metadata(image.convert("I").point(lambda value: value / 256).convert("L"))
     if image.mode in ("I", "F"):
-        return bare(image.point(lambda value: value / 256).convert("L"))
+        return drop_metadata(image.point(lambda value: value / 256).convert("L"))
     if image.has_transparency_data:
-        return without_needless_alpha(bare(image.convert("RGBA")))
-    return bare(image.convert("RGB"))
+        return drop_opaque_alpha(drop_metadata(image.convert("RGBA")))
+    return drop_metadata(image.convert("RGB"))
 
 
-def bare(image: Image.Image) -> Image.Image:
-    """The same image object, without its metadata."""
+def drop_metadata(image: Image.Image) -> Image.Image:
+    """The same image object, its metadata removed."""
     image.info = {}
     return image
 
 
-def without_needless_alpha(image: Image.Image) -> Image.Image:
+def drop_opaque_alpha(image: Image.Image) -> Image.Image:
+    """Without an alpha channel that is fully opaque everywhere."""
     if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 255:
         return image.convert("RGB")
     return image
 
 
-def without_hidden(image: Image.Image) -> Image.Image:
-    """No colours under fully transparent pixels: nobody sees them, and they cost bytes."""
+def clear_hidden_colours(image: Image.Image) -> Image.Image:
+    """Fully transparent pixels become black: their colours are never seen, but cost bytes."""
     return image.convert("RGBa").convert("RGBA") if image.mode == "RGBA" else image
 
 
-def same_mode(frames: Iterable[Image.Image]) -> tuple[Image.Image, ...]:
-    """All frames in the richest of their modes: encoders of animations want one."""
+def to_common_mode(frames: Iterable[Image.Image]) -> tuple[Image.Image, ...]:
+    """All frames in the richest of their basic modes: an animation has one mode for all."""
     frames = list(frames)
     modes = {frame.mode for frame in frames}
     mode = next(mode for mode in ("RGBA", "RGB", "L") if mode in modes)
     return tuple(frame if frame.mode == mode else frame.convert(mode) for frame in frames)
 
 
-def with_levels(image: Image.Image, half_steps: int) -> Image.Image:
-    """Each channel in multiples of a whole step, which PNG's filters then tell in few values.
+def posterise(image: Image.Image, half_steps: int) -> Image.Image:
+    """Each channel rounded to multiples of a step, given in halves; PNG filters pack it well.
 
-    An odd number of half steps gives green, which the eye sees best, the finer of two. Black and
-    white stay exact, and so does what is fully opaque or transparent.
+    An odd number of half steps gives green, to which the eye is most sensitive, the smaller step.
+    Black and white stay exact, and so does what is fully opaque or fully transparent.
     """
     finer, coarser = (_levels(half_steps // 2), _levels((half_steps + 1) // 2))
     tables = {"L": finer, "RGB": coarser + finer + coarser}
@@ -75,7 +76,7 @@ def _levels(step: int) -> list[int]:
 
 
 def squared_error(before: Image.Image, after: Image.Image) -> float:
-    """Over all pixels and channels; what differs under transparency counts as it shows."""
+    """Summed over pixels and channels; a difference counts less the more transparent it is."""
     pair = [image.convert(before.mode) for image in (before, after)]
     if before.mode == "RGBA":
         pair = [image.convert("RGBa") for image in pair]
@@ -83,32 +84,32 @@ def squared_error(before: Image.Image, after: Image.Image) -> float:
     return sum(ImageStat.Stat(ImageChops.difference(*band)).sum2[0] for band in bands)
 
 
-def on_white(image: Image.Image) -> Image.Image:
-    """Transparent pixels over white, the ground of a shop's page, for a format without alpha."""
+def flatten_on_white(image: Image.Image) -> Image.Image:
+    """For a format without alpha: over white, the usual background of a shop's page."""
     if image.mode != "RGBA":
         return image
-    ground = Image.new("RGB", image.size, "white")
-    ground.paste(image, mask=image.getchannel("A"))
-    return ground
+    background = Image.new("RGB", image.size, "white")
+    background.paste(image, mask=image.getchannel("A"))
+    return background
 
 
-def belongs(profile: bytes, mode: str) -> bool:
-    """Whether pixels of this mode may carry the profile."""
+def profile_matches(profile: bytes, mode: str) -> bool:
+    """Whether the profile describes pixels of this mode."""
     return mode in PROFILE_SPACES.get(profile[16:20], ())
 
 
-def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """The pixels as sRGB, so that the profile can go; unchanged where the profile is broken."""
+def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """The pixels in sRGB, so that no profile is needed; unchanged where the profile is broken."""
     if image.mode in ("1", "P", "PA", "LA"):
-        image = presentable(image)
-    grey = image.mode == "L"
+        image = to_basic_mode(image)
+    to_rgb = image.mode in ("L", "CMYK")
     try:
         converted = ImageCms.profileToProfile(
             image,
             ImageCms.ImageCmsProfile(io.BytesIO(profile)),
             SRGB,
-            outputMode="RGB" if image.mode == "CMYK" or grey else image.mode,
+            outputMode="RGB" if to_rgb else image.mode,
         )
     except (ImageCms.PyCMSError, OSError):
         return image
-    return bare(converted) if converted else image
+    return drop_metadata(converted) if converted else image

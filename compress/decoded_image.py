@@ -1,4 +1,4 @@
-"""A decoded picture: its frames, how they play, and the little metadata that changes its look."""
+"""A decoded image: its frames, how they play, and the little metadata that changes its look."""
 
 from __future__ import annotations
 
@@ -9,24 +9,19 @@ from typing import Any
 from PIL import ExifTags, IcoImagePlugin, Image, ImageOps
 
 from compress import colour
-from compress.input_image import Source
+from compress.input_image import InputImage
 
 ORIENTATION = ExifTags.Base.Orientation
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
-    """``durations`` are milliseconds a frame, empty for a still; ``loop`` 0 plays for ever, None
-    once; ``orientation`` is EXIF's, 1 to 8; ``scale`` the width over the input's.
+class DecodedImage:
+    """The pixels, and all that a saved file has to say beside them.
+
+    ``frames`` are the frames of an animation, the pages of a TIFF or the sizes of an icon.
+    ``durations`` are milliseconds for each frame, empty for a still. ``loop`` is the number of
+    repetitions: 0 plays for ever, None once. ``orientation`` is EXIF's, 1 to 8. ``profile`` is
+    the ICC profile, or empty. ``scale`` is the width divided by the width of the input.
     """
 
     frames: tuple[Image.Image, ...]
@@ -37,13 +32,13 @@ class Picture:
     scale: float = 1.0
 
     @property
-    def image(self) -> Image.Image:
+    def first_frame(self) -> Image.Image:
         return self.frames[0]
 
     @property
     def pixels(self) -> int:
-        """Of one frame."""
-        return self.image.width * self.image.height
+        """Of the first frame."""
+        return self.first_frame.width * self.first_frame.height
 
     @property
     def animated(self) -> bool:
@@ -51,59 +46,54 @@ class Picture:
 
     @property
     def displayed_size(self) -> tuple[int, int]:
-        width, height = self.image.size
+        """Width and height after the orientation is applied."""
+        width, height = self.first_frame.size
         return (height, width) if self.orientation >= 5 else (width, height)
 
-    def dress(self) -> dict[str, Any]:
-        """What `save` needs so that the picture looks as it did: profile and orientation."""
+    def save_options(self) -> dict[str, Any]:
+        """What Pillow's ``save`` needs to keep the look of the image: profile and orientation."""
         exif = Image.Exif()
         if self.orientation != 1:
             exif[ORIENTATION] = self.orientation
         return {"icc_profile": self.profile, "exif": exif.tobytes() if exif else b""}
 
-    def scaled(self, factor: float) -> Picture:
-        """The same picture with fewer pixels; Lanczos keeps the most detail at these factors."""
+    def scaled(self, factor: float) -> DecodedImage:
+        """The same image with fewer pixels; Lanczos keeps the most detail at these factors."""
         frames = tuple(_scaled(frame, factor) for frame in self.frames)
         return replace(self, frames=frames, scale=self.scale * factor)
 
 
-def decoded(source: Source) -> Picture:
-    """Every frame, page or size of the source in a mode that its pixels need.
+def decode(source: InputImage) -> DecodedImage:
+    """Every frame, page or size of the source, in a mode that holds its pixels.
 
-    Only what is in the returned fields survives: no GPS, comment, thumbnail or XMP.
+    What is not a field of DecodedImage is lost: GPS, comments, thumbnails, XMP. Raises one of
+    DECODER_ERRORS for a damaged file.
     """
-    image = source.image
+    image = source.pillow_image
     if source.format in ("tiff", "ico"):
-        pages = _pages(image, source.frames) if source.format == "tiff" else _sizes(image)
+        pages = _pages(image, source.frame_count) if source.format == "tiff" else _sizes(image)
         profile = _profile(image)
-        frames = tuple(_bare(ImageOps.exif_transpose(page)) for page in pages)
-        return Picture(frames=frames, profile=profile)
-    if source.frames > 1:
+        frames = tuple(_keep_only_transparency(ImageOps.exif_transpose(page)) for page in pages)
+        return DecodedImage(frames=frames, profile=profile)
+    if source.frame_count > 1:
         return _animation(source)
-    image.load()  # Saving without it would hold the picture twice.
+    image.load()  # Otherwise Pillow decodes while it saves, and holds the image twice.
     orientation, profile = _orientation(image), _profile(image)
-    return Picture(frames=(_bare(image),), orientation=orientation, profile=profile)
+    return DecodedImage(
+        frames=(_keep_only_transparency(image),), orientation=orientation, profile=profile
+    )
 
 
-def upright(picture: Picture) -> Picture:
-    """Orientation applied to the pixels: for a format whose viewers may not know the tag."""
-    if picture.orientation == 1:
-        return picture
-    method = TURNS[picture.orientation]
-    turned = tuple(frame.transpose(method) for frame in picture.frames)
-    return replace(picture, frames=turned, orientation=1)
-
-
-def _animation(source: Source) -> Picture:
-    image = source.image
+def _animation(source: InputImage) -> DecodedImage:
+    image = source.pillow_image
     frames, durations = [], []
-    for number in range(source.frames):
+    for number in range(source.frame_count):
         image.seek(number)
         image.load()
-        frames.append(colour.presentable(image))
+        frames.append(colour.to_basic_mode(image))
         durations.append(float(image.info.get("duration") or 0))
-    return Picture(
-        frames=colour.same_mode(frames),
+    return DecodedImage(
+        frames=colour.to_common_mode(frames),
         durations=tuple(durations),
         loop=image.info.get("loop"),
         orientation=_orientation(image),
@@ -118,7 +108,10 @@ def _pages(image: Image.Image, count: int) -> Iterator[Image.Image]:
 
 
 def _sizes(image: Image.Image) -> Iterator[Image.Image]:
-    """From the file behind the image: through its `size` a palette would lose its alpha."""
+    """The images of an icon, largest first.
+
+    Read from the file behind the image: through its ``size`` a palette would lose its alpha.
+    """
     assert isinstance(image, IcoImagePlugin.IcoImageFile)  # noqa: S101 - for the type checker
     for size in sorted(image.info["sizes"], reverse=True):
         frame = image.ico.getimage(size)
@@ -126,8 +119,8 @@ def _sizes(image: Image.Image) -> Iterator[Image.Image]:
         yield frame
 
 
-def _bare(image: Image.Image) -> Image.Image:
-    """The image without the metadata that `save` would otherwise take along."""
+def _keep_only_transparency(image: Image.Image) -> Image.Image:
+    """The same image object without the metadata that ``save`` would otherwise write."""
     image.info = {key: image.info[key] for key in ("transparency",) if key in image.info}
     return image
 
@@ -144,5 +137,5 @@ def _profile(image: Image.Image) -> bytes:
 def _scaled(frame: Image.Image, factor: float) -> Image.Image:
     size = tuple(max(1, round(side * factor)) for side in frame.size)
     if frame.mode in ("1", "P", "PA", "LA") or "transparency" in frame.info:
-        frame = colour.presentable(frame)
+        frame = colour.to_basic_mode(frame)
     return frame.resize((size[0], size[1]), Image.Resampling.LANCZOS)

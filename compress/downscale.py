@@ -1,72 +1,65 @@
-"""Quality pays first, pixels second: down a ladder of sizes until the picture fits well."""
+"""Fewer pixels, where less quality alone would not fit or would look worse."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 
 from PIL import Image
 
 from compress import colour
-from compress.decoded_image import Picture
-from compress.quality_search import Attempt
+from compress.decoded_image import DecodedImage
+from compress.encoding import Encoding
 
-# A picture is made smaller in steps of a quarter or more, and never so far that nothing is left.
-STEP = 0.75
-SMALLEST_SIDE = 16
+# Each step makes the sides shorter by at least a quarter. The longer one stays at least so long.
+MAX_STEP = 0.75
+MIN_SIDE = 16  # pixels
 
-Shrink = Callable[[Picture], Attempt]
-
-
-@dataclass
-class Climb:
-    """What was met on the way down, largest picture first, and the encodes it cost."""
-
-    met: list[tuple[Attempt, Picture]] = field(default_factory=list)
-    encodes: int = 0
-
-    def add(self, attempt: Attempt, picture: Picture) -> None:
-        self.met.append((attempt, picture))
-        self.encodes += attempt.encodes
+# An encoding, and the image of which it was made.
+Result = tuple[Encoding, DecodedImage]
 
 
-def descend(climb: Climb, full_size: Picture, shrink: Shrink, budget: int) -> None:
-    """Try smaller and smaller pictures until one fits without going below its format's floor."""
-    factor = 1.0
-    while max(full_size.image.size) * factor >= SMALLEST_SIDE or factor == 1:
-        picture = full_size if factor == 1 else full_size.scaled(factor)
-        attempt = shrink(picture)
-        climb.add(attempt, picture)
-        if attempt.fits(budget) and attempt.acceptable:
-            break
-        factor *= _step(budget, attempt)
+def encode_downscaled(
+    full_size: DecodedImage, encode: Callable[[DecodedImage], Encoding], budget: int
+) -> Iterator[Result]:
+    """Encode smaller and smaller images, until one fits at or above its format's quality floor.
 
-
-def _step(budget: int, attempt: Attempt) -> float:
-    """How much smaller to try next: bytes go about with the area."""
-    return min(STEP, max(math.sqrt(budget / max(attempt.size, 1)), 0.1))
-
-
-def best(climb: Climb, full_size: Picture, budget: int) -> tuple[Attempt, Picture]:
-    """Of those that fit the one closest to the original; else the smallest of all.
-
-    The choice is between the full size below its floor and fewer pixels above it: line art keeps
-    its pixels, a photo its quality. Nothing is compared where only one fits.
+    The first is always the full size.
     """
-    fitting = [each for each in climb.met if each[0].fits(budget)]
+    factor = 1.0
+    while max(full_size.first_frame.size) * factor >= MIN_SIDE or factor == 1:
+        image = full_size if factor == 1 else full_size.scaled(factor)
+        encoding = encode(image)
+        yield encoding, image
+        if encoding.fits(budget) and encoding.acceptable:
+            break
+        factor *= _step(budget, encoding)
+
+
+def _step(budget: int, encoding: Encoding) -> float:
+    """The next factor for the sides: the number of bytes is about proportional to the area."""
+    return min(MAX_STEP, max(math.sqrt(budget / max(encoding.size, 1)), 0.1))
+
+
+def closest(results: list[Result], full_size: DecodedImage, budget: int) -> Result:
+    """Of the results that fit, the one closest to the full size; else the smallest of all.
+
+    More than one fits where the full size was below its quality floor. The comparison then lets
+    line art keep its pixels and a photo its quality.
+    """
+    fitting = [each for each in results if each[0].fits(budget)]
     if not fitting:
-        encoded = [each for each in climb.met if each[0].content is not None]
+        encoded = [each for each in results if each[0].content is not None]
         return min(encoded, key=lambda each: each[0].size)
     if len(fitting) == 1:
         return fitting[0]
     return min(fitting, key=lambda each: _error(full_size, each[0]))
 
 
-def _error(full_size: Picture, attempt: Attempt) -> float:
-    """The squared error as displayed, of the first frame: brought back to the original's size."""
-    before = colour.presentable(full_size.image)
-    after = colour.presentable(Image.open(io.BytesIO(attempt.content or b"")))
+def _error(full_size: DecodedImage, encoding: Encoding) -> float:
+    """The squared error of the first frame, enlarged to the full size again."""
+    before = colour.to_basic_mode(full_size.first_frame)
+    after = colour.to_basic_mode(Image.open(io.BytesIO(encoding.content or b"")))
     after = after.resize(before.size, Image.Resampling.LANCZOS)
     return colour.squared_error(before, after)

@@ -1,7 +1,7 @@
-"""ICO: each size as a PNG inside the container, which Windows and browsers read since 2007.
+"""ICO: each size as a PNG inside the container, which Windows and browsers have read since 2007.
 
-They have to be RGBA ("The evolution of the ICO file format, part 4", R. Chen), so neither we nor
-oxipng make palettes of them.
+The PNGs have to be RGBA ("The evolution of the ICO file format, part 4", R. Chen), so neither we
+nor oxipng make palettes of them. The coarseness is half a step between levels of a channel.
 """
 
 from __future__ import annotations
@@ -11,41 +11,42 @@ import struct
 from PIL import Image
 
 from compress import colour
-from compress.decoded_image import Picture
-from compress.input_image import Source
-from compress.png import row_filters
-from compress.quality_search import Attempt, Knob, finest_that_fits
+from compress.decoded_image import DecodedImage
+from compress.encoding import Encoding, lossless
+from compress.input_image import InputImage
+from compress.png.optimiser import final_effort, optimise
+from compress.quality_search import SearchRange, finest_that_fits
 
 COARSEST_HALF_STEPS, SLOPE = 32, -0.04
 
 
-def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
-    frames = tuple(colour.presentable(frame).convert("RGBA") for frame in picture.frames)
+def encode_ico(image: DecodedImage, budget: int, source: InputImage) -> Encoding:
+    frames = tuple(colour.to_basic_mode(frame).convert("RGBA") for frame in image.frames)
     exact = _container(frames)
     if len(exact) <= budget:
-        return Attempt(content=exact, size=len(exact), method="lossless")
-    knob = Knob(start=12, finest=2, coarsest=COARSEST_HALF_STEPS, slope=SLOPE, whole=True)
-    found = finest_that_fits(
-        lambda x: _container(tuple(colour.with_levels(frame, int(x)) for frame in frames)),
+        return lossless(exact)
+    result = finest_that_fits(
+        lambda x: _container(tuple(colour.posterise(frame, int(x)) for frame in frames)),
         budget,
-        knob,
+        SearchRange(start=12, finest=2, coarsest=COARSEST_HALF_STEPS, slope=SLOPE, integer=True),
     )
-    return found.attempt("quality")
-
-
-def _packed(frame: Image.Image) -> bytes:
-    flat, photo = row_filters.effort(frame, flat=True), row_filters.effort(frame, flat=False)
-    made = (row_filters.packed(frame, how, reduce=False, to_grey=False) for how in (flat, photo))
-    return min(made, key=len)
+    return result.encoding("quality")
 
 
 def _container(frames: tuple[Image.Image, ...]) -> bytes:
-    """ICONDIR, one ICONDIRENTRY a frame (0 stands for 256 pixels), then the pictures."""
-    pictures = [_packed(frame) for frame in frames]
+    """ICONDIR, an ICONDIRENTRY for each frame (0 stands for 256 pixels), then the PNGs."""
+    pngs = [_smallest_png(frame) for frame in frames]
     at = 6 + 16 * len(frames)
     entries = b""
-    for frame, content in zip(frames, pictures, strict=True):
+    for frame, png in zip(frames, pngs, strict=True):
         width, height = frame.width % 256, frame.height % 256
-        entries += struct.pack("<4B2H2I", width, height, 0, 0, 1, 32, len(content), at)
-        at += len(content)
-    return struct.pack("<3H", 0, 1, len(frames)) + entries + b"".join(pictures)
+        entries += struct.pack("<4B2H2I", width, height, 0, 0, 1, 32, len(png), at)
+        at += len(png)
+    return struct.pack("<3H", 0, 1, len(frames)) + entries + b"".join(pngs)
+
+
+def _smallest_png(frame: Image.Image) -> bytes:
+    """The smaller of the frame packed as flat colours and as a photo."""
+    efforts = (final_effort(frame, flat=flat) for flat in (True, False))
+    pngs = (optimise(frame, each, reduce_mode=False, allow_grey=False) for each in efforts)
+    return min(pngs, key=len)

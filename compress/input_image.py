@@ -1,6 +1,6 @@
-"""Bytes of unknown origin → an opened picture within the limits, or a sentence that says why not.
+"""Check untrusted bytes and open them as an image, or say in a sentence why that is not possible.
 
-Everything here reads headers only; nothing is decoded before the size was checked.
+Only headers are read here, so that no pixel is decoded before the size is known to be allowed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from PIL import Image, UnidentifiedImageError
 from compress.gif import blocks
 from compress.options import Unreadable
 
-# Pillow's names. An allow-list, because every decoder is a way in for an attacker; an MPO comes
-# through "JPEG".
+# Pillow's names of the formats it may decode: an allow-list, because each decoder is a target for
+# attackers. Pillow opens an MPO (a JPEG with further images behind it) with its JPEG decoder.
 ACCEPTED = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP", "ICO")
 FORMAT_NAMES = {name: name.lower() for name in ACCEPTED} | {"MPO": "jpeg"}
 
-# What the decoders raise on damaged files: found by feeding them mutations of every format.
-DAMAGE = (
+# What Pillow's decoders raise on damaged files, found by feeding them mutations of each format.
+DECODER_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -37,11 +37,13 @@ DAMAGE = (
     zlib.error,
 )
 
-MAGIC = re.compile(
+# The first bytes of the accepted formats: a file that has them and cannot be opened is damaged.
+ACCEPTED_MAGIC = re.compile(
     rb"\xff\xd8\xff|\x89PNG|GIF8[79]a|RIFF....WEBP|II[*+]\0|MM\0[*+]|BM.{4}\0\0\0\0|\0\0\x01\0[^\0]\0"
     rb"|....ftypavi[fs]",
     re.DOTALL,
 )
+# The start of other files that shops upload, and what to call them.
 OTHER_KINDS = (
     (rb"....ftyp(?:he[iv]|m[is]f1)", "a HEIC photo, which browsers cannot show: save it as JPEG"),
     (rb"%PDF", "a PDF document, not a picture"),
@@ -51,30 +53,43 @@ OTHER_KINDS = (
     (rb"\s*[\[{]", "text, not a picture"),
 )  # fmt: skip
 
-# No honest animation comes near it (ten minutes at 15 frames a second); without a limit, one-pixel
-# frames would cost far more work than their pixels say.
-LARGEST_FRAMES = 10_000
+# Eleven minutes at 15 frames a second, more than any real animation. Frames are limited as well as
+# pixels, because a frame of one pixel costs far more work than one pixel.
+MAX_FRAMES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """An opened picture: checked, not decoded. ``bare`` is its size in bytes without metadata."""
+class InputImage:
+    """An image that was checked and opened, but not decoded.
+
+    ``original`` is the file as it came; ``size_without_metadata`` its size in bytes once its
+    metadata is removed, or its full size until that is known.
+    """
 
     original: bytes
-    image: Image.Image
+    pillow_image: Image.Image
     format: str
-    frames: int
-    bare: int
+    frame_count: int
+    size_without_metadata: int
 
 
-def opened(original: bytes, max_pixels: int) -> Source:
-    """Raises Unreadable for what is no picture, broken or larger than ``max_pixels`` in all."""
+def open_image(original: bytes, max_pixels: int) -> InputImage:
+    """Raises Unreadable for what is not an image, is damaged, or has more than ``max_pixels``.
+
+    ``max_pixels`` is for all frames together. Some damage shows as one of DECODER_ERRORS instead.
+    """
     image = _open(original)
     format = FORMAT_NAMES[image.format or ""]
-    frames, pixels = _extent(original, image, format)
-    if frames > LARGEST_FRAMES or pixels > max_pixels:
+    frames, pixels = _frames_and_pixels(original, image, format)
+    if frames > MAX_FRAMES or pixels > max_pixels:
         raise too_large(max_pixels)
-    return Source(original=original, image=image, format=format, frames=frames, bare=len(original))
+    return InputImage(
+        original=original,
+        pillow_image=image,
+        format=format,
+        frame_count=frames,
+        size_without_metadata=len(original),
+    )
 
 
 def too_large(max_pixels: int) -> Unreadable:
@@ -85,7 +100,7 @@ def too_large(max_pixels: int) -> Unreadable:
     )
 
 
-def broken() -> Unreadable:
+def damaged() -> Unreadable:
     return Unreadable("broken_image", "The picture is cut off or damaged and cannot be read.")
 
 
@@ -100,8 +115,8 @@ def _open(original: bytes) -> Image.Image:
 
 def _unidentified(original: bytes) -> Unreadable:
     head = original[:1024]
-    if MAGIC.match(head):
-        return broken()
+    if ACCEPTED_MAGIC.match(head):
+        return damaged()
     for pattern, what in OTHER_KINDS:
         if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
             return Unreadable("not_an_image", f"This is {what}.")
@@ -111,30 +126,31 @@ def _unidentified(original: bytes) -> Unreadable:
     )
 
 
-def _extent(original: bytes, image: Image.Image, format: str) -> tuple[int, int]:
-    """Frames, and pixels in all of them, from the headers."""
+def _frames_and_pixels(original: bytes, image: Image.Image, format: str) -> tuple[int, int]:
+    """The number of frames, and of the pixels in all of them, from the headers."""
     width, height = image.size
-    if format == "jpeg":  # An MPO's further pictures are a payload that is not kept.
+    if format == "jpeg":  # Only the first image of an MPO is kept.
         return 1, width * height
     if format == "ico":
         sizes = image.info["sizes"]
         return len(sizes), sum(w * h for w, h in sizes)
     if format == "tiff":
-        return _pages(image)
+        return _count_pages(image)
     if format == "gif":
-        frames = blocks.count_frames(original, LARGEST_FRAMES + 1)
+        frames = blocks.count_frames(original, MAX_FRAMES + 1)
         return max(frames, 1), frames * width * height
     frames = getattr(image, "n_frames", 1)
     return frames, frames * width * height
 
 
-def _pages(image: Image.Image) -> tuple[int, int]:
+def _count_pages(image: Image.Image) -> tuple[int, int]:
+    """The pages of a TIFF and their pixels; each page has a size of its own."""
     pixels = 0
-    for page in range(LARGEST_FRAMES + 1):
+    for page in range(MAX_FRAMES + 1):
         try:
             image.seek(page)
         except EOFError:
             image.seek(0)
             return page, pixels
         pixels += image.width * image.height
-    return LARGEST_FRAMES + 1, pixels
+    return MAX_FRAMES + 1, pixels

@@ -1,4 +1,4 @@
-"""What goes in and what comes out of the compression, beside the bytes."""
+"""What the user asks for, what the user gets, and why an image can be refused."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Options:
     """What the user asked for, already validated.
 
-    ``reduce_by`` is in percent of the input's bytes, 1 to 95; ``format`` is one of keep, jpeg,
-    png, webp and avif; a maximum in pixels never enlarges.
+    ``reduce_by`` is in percent of the input's bytes, 1 to 95. ``format`` is one of keep, jpeg, png,
+    webp and avif. ``max_width`` and ``max_height`` are in pixels and never enlarge the image.
     """
 
     reduce_by: int = 50
@@ -21,12 +21,13 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Compressed:
-    """The smaller picture and how it was made.
+    """The smaller image and how it was made.
 
-    ``width`` and ``height`` are pixels as displayed, after orientation. ``method`` is one of
-    lossless, quality, palette, downscale and original. ``quality`` is the 1 to 100 equivalent
-    where there is one. ``scale`` is the output's width over the input's; 1.0 keeps the dimensions.
-    ``encodes`` counts the full encodes it took, not those of samples.
+    ``width`` and ``height`` are in pixels as displayed, after the orientation is applied.
+    ``method`` is one of lossless, quality, palette, downscale and original. ``quality`` is 1 to 100
+    on libjpeg's scale or the encoder's own, None where there is none. ``scale`` is the output's
+    width divided by the input's; 1.0 keeps the dimensions. ``encodes`` counts full encodes, not
+    those of samples.
     """
 
     content: bytes
@@ -41,8 +42,8 @@ class Compressed:
     target_met: bool
 
 
-class Unreadable(Exception):  # noqa: N818 - what the picture is, not what went wrong here
-    """The bytes cannot be taken as a picture; ``str()`` is a sentence for the shop's owner.
+class Unreadable(Exception):  # noqa: N818 - says what the image is, not what failed here
+    """The bytes cannot be read as an image; ``str()`` is a sentence for the shop's owner.
 
     ``code`` is empty_image, not_an_image, broken_image or image_too_large.
     """

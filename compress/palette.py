@@ -1,4 +1,7 @@
-"""Fewer colours: which palette, and whether to dither."""
+"""Fewer colours: find a palette for an image, and decide whether to dither.
+
+The coarseness is the number of halvings from 256 colours: 0 is 256 colours, 5 is 8.
+"""
 
 from __future__ import annotations
 
@@ -9,80 +12,84 @@ from typing import Any
 from PIL import Image, ImageChops
 
 Frames = tuple[Image.Image, ...]
-Counted = list[tuple[int, Any]]  # (pixels, colour), as `getcolors` gives them
+ColourCounts = list[tuple[int, Any]]  # (pixels, colour), as Pillow's ``getcolors`` gives them
 
-# Median cut and k-means sort every distinct colour, so they are for graphics; a photo takes the
-# octree, dithered (79 points of SSIMULACRA 2 at 70 ms a megapixel, against 80 at 4,700).
-MANY_COLOURS = 1 << 14
-# A colour of this share of the pixels is a ground, on which the eye sees the slightest tint.
-COMMON = 0.02
-# The knob counts halvings from 256 colours. Below 8 colours fewer pixels may look better, and
-# with 4, a yellow arrow on a screenshot was grey: so few only where no colour is lost.
+# Median cut and k-means sort every distinct colour, so they are for graphics of up to this many. A
+# photo gets a dithered palette by octree: 79 points of SSIMULACRA 2 in 70 ms a megapixel, in place
+# of 80 points in 4,700 ms.
+MAX_GRAPHIC_COLOURS = 1 << 14
+# A colour of this share of the pixels is a background, on which the eye sees the slightest tint.
+BACKGROUND_SHARE = 0.02
+# Below 8 colours (FLOOR) fewer pixels may look better, and a yellow arrow on a screenshot became
+# grey with 4. So these numbers are tried only where no visible colour becomes another.
 FLOOR = 5.0
-FEWER_COLOURS = (6, 5, 4, 3, 2)
-# A colour of this share of the pixels is seen, and this far off in a channel it is another one;
-# what smooths the edge of a line moves less.
-SEEN, ANOTHER = 0.0005, 110
+COLOURS_BELOW_FLOOR = (6, 5, 4, 3, 2)
+# A colour of this share of the pixels is visible, and becomes another one when a channel moves by
+# this much, of 255. The colours that smooth the edges of lines move by less.
+VISIBLE_SHARE, ANOTHER_COLOUR = 0.0005, 110
 
 
 def is_graphic(image: Image.Image) -> bool:
-    """Whether a good palette can be had: few colours, and no alpha, for which Pillow only has a
-    coarse method.
+    """Whether a good palette can be found: few colours, and no alpha channel.
+
+    For images with alpha Pillow only has a coarse method.
     """
-    return image.mode == "RGB" and counted(image) is not None
+    return image.mode == "RGB" and _colour_counts(image) is not None
 
 
-def below_floor(image: Image.Image) -> Iterator[float]:
-    """Values of the knob for even fewer colours, while each is still the colour it was."""
-    found = counted(image.convert("RGB"))
-    for colours in FEWER_COLOURS:
-        if found is None or not _keep_each(found, colours):
+def coarseness_below_floor(image: Image.Image) -> Iterator[float]:
+    """The coarseness of fewer and fewer colours, as long as each visible colour stays itself."""
+    counts = _colour_counts(image.convert("RGB"))
+    for colours in COLOURS_BELOW_FLOOR:
+        if counts is None or not _keeps_visible_colours(counts, colours):
             break
         yield 8 - math.log2(colours)
 
 
-def _keep_each(found: Counted, colours: int) -> bool:
-    seen = SEEN * sum(count for count, _ in found)
-    pixels = b"".join(bytes(colour) for count, colour in found if count >= seen)
-    before = Image.frombytes("RGB", (len(pixels) // 3, 1), pixels)
-    after = before.quantize(palette=_palette_of(found, colours), dither=Image.Dither.NONE)
-    moved = ImageChops.difference(before, after.convert("RGB"))
-    return max(moved.tobytes()) < ANOTHER
-
-
-def counted(image: Image.Image) -> Counted | None:
-    """The colours of a graphic, how often each; None for a photo."""
-    return image.getcolors(min(MANY_COLOURS, max(image.width * image.height // 4, 256)))
-
-
-def reduced(frames: Frames, x: float) -> Frames:
-    """All frames in one palette of 2 ** (8 - x) colours, because an APNG has a single one."""
-    colours = round(2 ** (8 - x))
+def to_palette(frames: Frames, halvings: float) -> Frames:
+    """The frames in mode P with one palette of 2^(8 - halvings) colours: an APNG has only one."""
+    colours = round(2 ** (8 - halvings))
     tall = frames[0] if len(frames) == 1 else _stacked(frames)
     if tall.mode == "RGBA":
         paletted = tall.quantize(colours, method=Image.Quantize.FASTOCTREE)
     else:
-        paletted = _opaque_with_palette(tall.convert("RGB"), colours)
+        paletted = _quantise(tall.convert("RGB"), colours)
     width, height = frames[0].size
     tops = range(0, paletted.height, height)
     return tuple(paletted.crop((0, top, width, top + height)) for top in tops)
 
 
-def _opaque_with_palette(image: Image.Image, colours: int) -> Image.Image:
-    found = counted(image)
-    if found is None:
+def _quantise(image: Image.Image, colours: int) -> Image.Image:
+    counts = _colour_counts(image)
+    if counts is None:
         palette = image.quantize(colours, method=Image.Quantize.FASTOCTREE)
         return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-    palette = _palette_of(found, colours)
+    palette = _graphic_palette(counts, colours)
     return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
-def _palette_of(found: Counted, colours: int) -> Image.Image:
-    """Grounds as they are, or white would turn pink; the other colours by median cut."""
-    ground = COMMON * sum(count for count, _ in found)
-    found = sorted(found, reverse=True)
-    exact = [colour for count, colour in found if count >= ground][: colours // 4]
-    others = found[len(exact) :]
+def _colour_counts(image: Image.Image) -> ColourCounts | None:
+    """The colours of a graphic and how often each is used; None for a photo."""
+    pixels = image.width * image.height
+    return image.getcolors(min(MAX_GRAPHIC_COLOURS, max(pixels // 4, 256)))
+
+
+def _keeps_visible_colours(counts: ColourCounts, colours: int) -> bool:
+    visible = VISIBLE_SHARE * sum(count for count, _ in counts)
+    pixels = b"".join(bytes(colour) for count, colour in counts if count >= visible)
+    before = Image.frombytes("RGB", (len(pixels) // 3, 1), pixels)
+    palette = _graphic_palette(counts, colours)
+    after = before.quantize(palette=palette, dither=Image.Dither.NONE)
+    moved = ImageChops.difference(before, after.convert("RGB"))
+    return max(moved.tobytes()) < ANOTHER_COLOUR
+
+
+def _graphic_palette(counts: ColourCounts, colours: int) -> Image.Image:
+    """Backgrounds exactly as they are, or white would turn pink; other colours by median cut."""
+    background = BACKGROUND_SHARE * sum(count for count, _ in counts)
+    counts = sorted(counts, reverse=True)
+    exact = [colour for count, colour in counts if count >= background][: colours // 4]
+    others = counts[len(exact) :]
     entries = [value for colour in exact for value in colour]
     if others:
         mixed = _swatches(others).quantize(
@@ -94,15 +101,17 @@ def _palette_of(found: Counted, colours: int) -> Image.Image:
     return palette
 
 
-def _swatches(found: Counted) -> Image.Image:
-    """Each colour as many times as the root of its count: quick to sort, and a small coloured
-    detail keeps its colour against a large ground.
+def _swatches(counts: ColourCounts) -> Image.Image:
+    """An image with each colour as many times as the square root of its count.
+
+    It is quick to sort, and a small coloured detail keeps its colour beside a large background.
     """
-    pixels = b"".join(bytes(colour) * math.isqrt(count) for count, colour in found)
+    pixels = b"".join(bytes(colour) * math.isqrt(count) for count, colour in counts)
     return Image.frombytes("RGB", (len(pixels) // 3, 1), pixels)
 
 
 def _stacked(frames: Frames) -> Image.Image:
+    """All frames in one image, from top to bottom."""
     width, height = frames[0].size
     tall = Image.new(frames[0].mode, (width, height * len(frames)))
     for number, frame in enumerate(frames):

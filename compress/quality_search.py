@@ -1,73 +1,56 @@
-"""The search all formats share: the finest encoding that fits into a number of bytes.
+"""The search that all formats share: the finest encoding that fits into a number of bytes.
 
-A format names its one knob so that a larger value is coarser; the logarithm of the size then
-falls about linearly over it, which is why a secant in log(size) lands in one to three encodes.
+Each format names one parameter, its *coarseness*: a larger value loses more and takes fewer bytes.
+The logarithm of the size falls about linearly with it, so a secant in ln(size) needs one to
+three encodes. What the values mean is up to the format: 100 - quality, an exponent, a step.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import IO, Any
 
-from PIL import Image
+from compress.encoding import Encoding
 
-# A result between this share of the budget and all of it ends the search, and the next try aims at
-# the middle: at 50 % of the input that is (45, 50], aimed at 47.5 %.
+# A result between this share of the budget and all of it ends the search, and the next candidate
+# aims at the middle: with a budget of 50 % of the input that is (45, 50], aimed at 47.5 %.
 GOOD_ENOUGH = 0.9
-# Encoders hold the interpreter's lock while they write into memory of Python's. Up to this many
-# pixels that is under 5 ms, and a real file would cost a tenth of the encode.
-LARGEST_IN_MEMORY = 600_000
+MAX_ENCODES = 4
+
+EncodeAt = Callable[[float], bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """The best a format found for one picture at one size.
+class SearchRange:
+    """The coarseness values to search, and what is known of them before the first encode.
 
-    ``content`` is None when a sample already told that nothing fits; ``size`` is measured or,
-    then, predicted. ``acceptable`` is false below the format's floor, where fewer pixels may be
-    the better way.
-    """
-
-    content: bytes | None
-    size: int
-    method: str
-    quality: int | None = None
-    encodes: int = 1
-    acceptable: bool = True
-
-    def fits(self, budget: int) -> bool:
-        return self.content is not None and self.size <= budget
-
-
-@dataclass(frozen=True, kw_only=True)
-class Knob:
-    """The range of a format's knob; ``slope`` is how log(size) changes over one unit of it.
-
-    What fits and is larger than the share ``good_enough`` of the budget ends a search.
+    ``slope`` is the change of ln(size) over one unit of coarseness, below 0; ``integer`` allows
+    whole values only. An encoding that fits and takes more than the share ``good_enough`` of the
+    budget ends the search.
     """
 
     start: float
     finest: float
     coarsest: float
     slope: float
-    whole: bool = False
+    integer: bool = False
     good_enough: float = GOOD_ENOUGH
 
-    def clamp(self, x: float) -> float:
-        x = round(x) if self.whole else x
-        return min(max(x, self.finest), self.coarsest)
+    def clamp(self, coarseness: float) -> float:
+        coarseness = round(coarseness) if self.integer else coarseness
+        return min(max(coarseness, self.finest), self.coarsest)
+
+    def aim(self, budget: int) -> float:
+        """The size in bytes to aim at: the middle of what is good enough."""
+        return (1 + self.good_enough) / 2 * max(budget, 1)
 
 
 @dataclass(frozen=True)
-class Try:
-    """One encode at ``x``."""
+class Candidate:
+    """One encode of the search."""
 
-    x: float
+    coarseness: float
     content: bytes
 
     @property
@@ -76,21 +59,16 @@ class Try:
 
 
 @dataclass(frozen=True)
-class Found:
-    """Where the search ended: the finest try that fits, else the coarsest, and its cost."""
+class SearchResult:
+    """The finest candidate that fits, or the smallest where none does; and how many were made."""
 
-    best: Try
+    best: Candidate
     encodes: int
-    slope: float
 
-    def around(self, knob: Knob) -> Knob:
-        """The knob for another search of the same picture, started where this one ended."""
-        return replace(knob, start=self.best.x, slope=self.slope)
-
-    def attempt(
+    def encoding(
         self, method: str, quality: int | None = None, *, acceptable: bool = True
-    ) -> Attempt:
-        return Attempt(
+    ) -> Encoding:
+        return Encoding(
             content=self.best.content,
             size=self.best.size,
             method=method,
@@ -100,87 +78,80 @@ class Found:
         )
 
 
-def told(
-    encode: Callable[[float], bytes], budget: int, knob: Knob, *, tries: int, near: float
-) -> Knob:
-    """The knob started where a part of the picture, or a quicker encode, says that it fits.
+def start_from_sample(
+    encode: EncodeAt, budget: int, search_range: SearchRange, *, max_encodes: int, tolerance: float
+) -> SearchRange:
+    """The range with ``start`` estimated from a sample.
 
-    What comes within ``near`` of the aim, in log(size), says it well enough.
+    ``encode`` encodes a part of the image, or all of it at a quicker setting; ``budget`` is for
+    that sample. A sample within ``tolerance`` of the aim, in ln(size), ends the estimate.
     """
-    done: list[Try] = []
-    x = knob.clamp(knob.start)
-    while len(done) < tries:
-        done.append(Try(x, encode(x)))
-        x = _next(done, budget, knob, last=False)
-        if abs(x - done[-1].x) < abs(near / knob.slope):
+    tried: list[Candidate] = []
+    coarseness = search_range.clamp(search_range.start)
+    while len(tried) < max_encodes:
+        tried.append(Candidate(coarseness, encode(coarseness)))
+        coarseness = _next(tried, budget, search_range)
+        if abs(coarseness - tried[-1].coarseness) < abs(tolerance / search_range.slope):
             break
-    return replace(knob, start=x)
+    return replace(search_range, start=coarseness)
 
 
-def finest_that_fits(
-    encode: Callable[[float], bytes], budget: int, knob: Knob, tries: int = 4
-) -> Found:
-    """Encode at most ``tries`` times; the last is at the coarsest when nothing fitted before."""
-    done: list[Try] = []
-    x = knob.clamp(knob.start)
+def finest_that_fits(encode: EncodeAt, budget: int, search_range: SearchRange) -> SearchResult:
+    """Search with at most ``MAX_ENCODES``; where nothing fits, the last one is at the coarsest."""
+    tried: list[Candidate] = []
+    coarseness = search_range.clamp(search_range.start)
     while True:
-        done.append(Try(x, encode(x)))
-        if _is_done(done, budget, knob, tries):
-            break
-        x = _next(done, budget, knob, last=len(done) == tries - 1)
-    fitting = [each for each in done if each.size <= budget]
-    best = max(fitting, key=lambda each: each.size) if fitting else min(done, key=lambda t: t.size)
-    return Found(best, len(done), _slope(done, knob))
+        tried.append(Candidate(coarseness, encode(coarseness)))
+        if _is_done(tried, budget, search_range):
+            return SearchResult(_best(tried, budget), len(tried))
+        coarseness = _next(tried, budget, search_range)
+        if len(tried) == MAX_ENCODES - 1 and all(each.size > budget for each in tried):
+            coarseness = search_range.coarsest
 
 
-def _is_done(done: list[Try], budget: int, knob: Knob, tries: int) -> bool:
-    last = done[-1]
+def _best(tried: list[Candidate], budget: int) -> Candidate:
+    fitting = [each for each in tried if each.size <= budget]
+    if fitting:
+        return max(fitting, key=lambda each: each.size)
+    return min(tried, key=lambda each: each.size)
+
+
+def _is_done(tried: list[Candidate], budget: int, search_range: SearchRange) -> bool:
+    last = tried[-1]
     if last.size <= budget:
-        good = last.size >= knob.good_enough * budget or last.x <= knob.finest
+        close = last.size >= search_range.good_enough * budget
+        good = close or last.coarseness <= search_range.finest
     else:
-        good = last.x >= knob.coarsest
-    return good or len(done) == tries or _next(done, budget, knob, last=False) == last.x
+        good = last.coarseness >= search_range.coarsest
+    is_last = len(tried) == MAX_ENCODES
+    return good or is_last or _next(tried, budget, search_range) == last.coarseness
 
 
-def _next(done: list[Try], budget: int, knob: Knob, *, last: bool) -> float:
-    """The knob's next value: a secant through the last two tries, inside what brackets the aim."""
-    too_large = [each.x for each in done if each.size > budget]
-    fitting = [each.x for each in done if each.size <= budget]
-    if last and not fitting:
-        return knob.coarsest
-    low = max(too_large, default=knob.finest)
-    high = min(fitting, default=knob.coarsest)
-    aim = (1 + knob.good_enough) / 2 * max(budget, 1)
-    step = math.log(aim / max(done[-1].size, 1)) / _slope(done, knob)
-    x = knob.clamp(done[-1].x + step)
-    passed = x <= low or (x >= high and done[-1].size > budget)
-    if too_large and fitting and passed:
-        x = knob.clamp((low + high) / 2)
-    return x
+def _next(tried: list[Candidate], budget: int, search_range: SearchRange) -> float:
+    """The next coarseness: by a secant through the last two candidates.
 
-
-def _slope(done: list[Try], knob: Knob) -> float:
-    """d log(size) / dx of the last two tries, held within a factor of three of the expected."""
-    if len(done) < 2 or done[-1].x == done[-2].x:
-        return knob.slope
-    measured = math.log(done[-1].size / done[-2].size) / (done[-1].x - done[-2].x)
-    return min(max(measured, 3 * knob.slope), knob.slope / 3)
-
-
-def encoded(image: Image.Image, pillow_format: str, **parameters: Any) -> bytes:
-    """The picture as a file's bytes.
-
-    A real file for a large one, not a BytesIO: Pillow then lets go of the GIL while it encodes.
+    Where the secant leaves the interval in which the budget is known to lie, its middle instead.
     """
-    small = image.width * image.height <= LARGEST_IN_MEMORY
-    with io.BytesIO() if small else scratch_file() as file:
-        image.save(file, pillow_format, **parameters)
-        file.seek(0)
-        return file.read()
+    too_large = [each.coarseness for each in tried if each.size > budget]
+    fitting = [each.coarseness for each in tried if each.size <= budget]
+    low = max(too_large, default=search_range.finest)
+    high = min(fitting, default=search_range.coarsest)
+    last = tried[-1]
+    step = math.log(search_range.aim(budget) / max(last.size, 1)) / _slope(tried, search_range)
+    coarseness = search_range.clamp(last.coarseness + step)
+    outside = coarseness <= low or (coarseness >= high and last.size > budget)
+    if too_large and fitting and outside:
+        return search_range.clamp((low + high) / 2)
+    return coarseness
 
 
-def scratch_file() -> IO[bytes]:
-    """A file in memory where the system has them, else a temporary one without a name."""
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("picture"), "w+b")
-    return tempfile.TemporaryFile()
+def _slope(tried: list[Candidate], search_range: SearchRange) -> float:
+    """d ln(size) / d coarseness of the last two candidates, within a factor of 3 of the expected.
+
+    The expected slope itself where there is only one candidate.
+    """
+    if len(tried) < 2 or tried[-1].coarseness == tried[-2].coarseness:
+        return search_range.slope
+    before, last = tried[-2:]
+    measured = math.log(last.size / before.size) / (last.coarseness - before.coarseness)
+    return min(max(measured, 3 * search_range.slope), search_range.slope / 3)

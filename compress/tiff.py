@@ -1,4 +1,8 @@
-"""TIFF: every page; without loss where that is enough, else JPEG, else fewer levels a channel."""
+"""TIFF, with all its pages: lossless where that fits, otherwise as the pixels allow.
+
+Graphics get a palette, photos become JPEG, 16-bit pages lose their lowest bits, and any other
+mode gets fewer levels in each channel. What is a measurement keeps its values.
+"""
 
 from __future__ import annotations
 
@@ -8,99 +12,97 @@ from typing import Any
 from PIL import Image
 
 from compress import colour, palette
-from compress.decoded_image import Picture
-from compress.input_image import Source
-from compress.quality_search import Attempt, Knob, encoded, finest_that_fits
+from compress.decoded_image import DecodedImage
+from compress.encoding import Encoding, lossless, save
+from compress.input_image import InputImage
+from compress.quality_search import SearchRange, finest_that_fits
 
-Frames = tuple[Image.Image, ...]
-
-PREDICTOR = 317  # the tag; TIFF 6.0, section 14: 2 is the difference to the left neighbour
-DIFFERENCE, DIFFERENCE_OF_FLOATS = 2, 3  # 3: Adobe's TIFF Technical Note 3
+# Tag 317, the predictor: 2 is the difference to the left neighbour (TIFF 6.0, section 14), 3 the
+# same for floating point (Adobe's TIFF Technical Note 3).
+PREDICTOR, HORIZONTAL, FLOATING_POINT = 317, 2, 3
 DEFLATE = {"compression": "tiff_adobe_deflate"}
+DEFLATE_HORIZONTAL = DEFLATE | {"tiffinfo": {PREDICTOR: HORIZONTAL}}
+# How to compress without loss, by mode; DEFLATE_HORIZONTAL for the others.
 LOSSLESS: dict[str, dict[str, Any]] = {
     "1": {"compression": "group4"},
     "P": DEFLATE,
-    "F": DEFLATE | {"tiffinfo": {PREDICTOR: DIFFERENCE_OF_FLOATS}},
+    "F": DEFLATE | {"tiffinfo": {PREDICTOR: FLOATING_POINT}},
 }
-BY_DIFFERENCE = DEFLATE | {"tiffinfo": {PREDICTOR: DIFFERENCE}}
 
-JPEG_MODES = ("L", "RGB", "CMYK")
-FINEST_QUALITY, COARSEST_QUALITY = 97, 35
-COARSEST_HALF_STEPS = 32
-FEWEST_BITS = 8  # that stay of 16
+JPEG_MODES = {"L", "RGB", "CMYK"}
+# The coarseness of each way: halvings of 256 colours; 100 - quality; bits that are cleared of 16;
+# half a step between levels.
+PALETTE = SearchRange(start=1, finest=0, coarsest=palette.FLOOR, slope=-0.2)
+JPEG = SearchRange(start=20, finest=3, coarsest=65, slope=-0.025, integer=True)
+BITS = SearchRange(start=4, finest=1, coarsest=8, slope=-0.15, integer=True)
+LEVELS = SearchRange(start=12, finest=2, coarsest=32, slope=-0.04, integer=True)
 
 
-def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
-    exact = _joined(picture, picture.frames)
-    if len(exact) <= budget:
-        return Attempt(content=exact, size=len(exact), method="lossless")
-    modes = {frame.mode for frame in picture.frames}
-    if all(palette.is_graphic(colour.presentable(frame)) for frame in picture.frames):
-        knob = Knob(start=1, finest=0, coarsest=palette.FLOOR, slope=-0.2)
-        return _by_values(picture, budget, knob, _with_palette)
-    if modes <= set(JPEG_MODES):
-        return _by_jpeg(picture, budget)
+def encode_tiff(image: DecodedImage, budget: int, source: InputImage) -> Encoding:
+    exact = lossless(_save_pages(image, image.frames))
+    modes = {frame.mode for frame in image.frames}
+    if exact.fits(budget):
+        return exact
+    if all(palette.is_graphic(colour.to_basic_mode(frame)) for frame in image.frames):
+        return _with_reduced_pages(image, budget, "palette", _to_palette, PALETTE)
+    if modes <= JPEG_MODES:
+        return _with_jpeg_pages(image, budget)
     if modes <= {"I;16"}:
-        knob = Knob(start=4, finest=1, coarsest=16 - FEWEST_BITS, slope=-0.15, whole=True)
-        return _by_values(picture, budget, knob, _with_fewer_bits)
-    if modes & {"I", "F"}:  # Measurements, not looks: they keep their values.
-        return Attempt(content=exact, size=len(exact), method="lossless")
-    knob = Knob(start=12, finest=2, coarsest=COARSEST_HALF_STEPS, slope=-0.04, whole=True)
-    return _by_values(picture, budget, knob, _with_levels)
+        return _with_reduced_pages(image, budget, "quality", _clear_low_bits, BITS)
+    if modes & {"I", "F"}:  # 32 bits: measurements
+        return exact
+    return _with_reduced_pages(image, budget, "quality", _posterise, LEVELS)
 
 
-def _by_jpeg(picture: Picture, budget: int) -> Attempt:
-    knob = Knob(
-        start=20,
-        finest=100 - FINEST_QUALITY,
-        coarsest=100 - COARSEST_QUALITY,
-        slope=-0.025,
-        whole=True,
-    )
-    found = finest_that_fits(
-        lambda x: _joined(picture, picture.frames, compression="jpeg", quality=100 - round(x)),
+def _with_jpeg_pages(image: DecodedImage, budget: int) -> Encoding:
+    result = finest_that_fits(
+        lambda x: _save_pages(image, image.frames, compression="jpeg", quality=100 - round(x)),
         budget,
-        knob,
+        JPEG,
     )
-    return found.attempt("quality", round(100 - found.best.x))
+    return result.encoding("quality", round(100 - result.best.coarseness))
 
 
-def _by_values(
-    picture: Picture, budget: int, knob: Knob, reduce: Callable[[Image.Image, float], Image.Image]
-) -> Attempt:
-    found = finest_that_fits(
-        lambda x: _joined(picture, tuple(reduce(frame, x) for frame in picture.frames)),
+def _with_reduced_pages(
+    image: DecodedImage,
+    budget: int,
+    method: str,
+    reduce: Callable[[Image.Image, float], Image.Image],
+    search_range: SearchRange,
+) -> Encoding:
+    result = finest_that_fits(
+        lambda x: _save_pages(image, tuple(reduce(frame, x) for frame in image.frames)),
         budget,
-        knob,
+        search_range,
     )
-    return found.attempt("palette" if reduce is _with_palette else "quality")
+    return result.encoding(method)
 
 
-def _with_palette(image: Image.Image, x: float) -> Image.Image:
-    return palette.reduced((colour.presentable(image),), x)[0]
+def _to_palette(frame: Image.Image, halvings: float) -> Image.Image:
+    return palette.to_palette((colour.to_basic_mode(frame),), halvings)[0]
 
 
-def _with_levels(image: Image.Image, half_steps: float) -> Image.Image:
-    return colour.with_levels(colour.presentable(image), int(half_steps))
+def _posterise(frame: Image.Image, half_steps: float) -> Image.Image:
+    return colour.posterise(colour.to_basic_mode(frame), int(half_steps))
 
 
-def _with_fewer_bits(image: Image.Image, bits: float) -> Image.Image:
-    """A 16-bit image with the lowest bits at zero, which deflate then leaves out."""
+def _clear_low_bits(frame: Image.Image, bits: float) -> Image.Image:
+    """A 16-bit image with its lowest bits at zero, which deflate packs into almost nothing."""
     step = 2 ** int(bits)
-    low = image.convert("I").point(lambda value: value * (1 / step))
+    low = frame.convert("I").point(lambda value: value * (1 / step))
     return low.point(lambda value: value * step).convert("I;16")
 
 
-def _joined(picture: Picture, frames: Frames, **how: Any) -> bytes:
-    """The pages as one file, each compressed as its mode wants, or all as told."""
-    for frame in frames:
-        frame.encoderinfo = how or LOSSLESS.get(frame.mode, BY_DIFFERENCE)
-    first, *others = frames
-    return encoded(
+def _save_pages(image: DecodedImage, pages: tuple[Image.Image, ...], **options: Any) -> bytes:
+    """One file with these pages and the profile; each lossless unless ``options`` say otherwise."""
+    for page in pages:
+        page.encoderinfo = options or LOSSLESS.get(page.mode, DEFLATE_HORIZONTAL)
+    first, *others = pages
+    return save(
         first,
         "TIFF",
         save_all=True,
         append_images=others,
-        icc_profile=picture.profile,
+        icc_profile=image.profile,
         **first.encoderinfo,
     )

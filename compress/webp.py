@@ -1,4 +1,7 @@
-"""WebP, still and animated: lossy quality; metadata goes without touching the picture."""
+"""WebP, still and animated: the best quality that fits; metadata removed with the pixels untouched.
+
+The coarseness is 100 - quality. Sections are those of RFC 9649, the WebP container.
+"""
 
 from __future__ import annotations
 
@@ -7,104 +10,114 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from compress.decoded_image import Picture
-from compress.input_image import Source
-from compress.quality_search import (
-    Attempt,
-    Knob,
-    encoded,
-    finest_that_fits,
-    told,
-)
+from compress.decoded_image import DecodedImage
+from compress.encoding import Encoding, save
+from compress.input_image import InputImage
+from compress.quality_search import SearchRange, finest_that_fits, start_from_sample
 
-# d log(size) over one unit of 100 - quality, which is steeper above 80. Five of seven inputs
-# without loss are halved at quality 100.
+# Where to start, and d ln(size) / d coarseness, for an input that was lossy or lossless. The slope
+# is steeper above quality 80, and five of seven lossless inputs are halved at quality 100.
 LOSSY_START, LOSSY_SLOPE = 60, -0.02
 LOSSLESS_START, LOSSLESS_SLOPE = 0, -0.06
-# At quality 28 fewer pixels score 2 to 7 points of SSIMULACRA 2 more than a lower quality.
+# Below quality 28 (FLOOR) fewer pixels score 2 to 7 points of SSIMULACRA 2 more than less quality.
 FLOOR, COARSEST = 72, 98
-# 5 saves 3 to 6 % over the default 4 for 8 % more time; 6 another 5 % for twice the time. With
-# alpha, 5 can take three times as long. 2 takes less than half, for 5 to 11 % more bytes.
-METHOD, METHOD_WITH_ALPHA, PROBE_METHOD, TOLD_TOO_LARGE = 5, 4, 2, 1.08
-# Everything from 42 % of the input on is taken, for 46 %: a second encode would cost as much.
+# libwebp's effort, 0 to 6. 5 saves 3 to 6 % over the default 4 for 8 % more time, 6 another 5 % for
+# twice the time. With alpha, 5 can take three times as long as 4.
+METHOD, METHOD_WITH_ALPHA = 5, 4
+# A sample is the whole image at this effort: less than half the time, for 5 to 11 % more bytes.
+SAMPLE_METHOD, SAMPLE_EXCESS = 2, 1.08
+# A result from 84 % of the budget on ends the search: with a budget of 50 % of the input that is
+# (42, 50], aimed at 46 %. A second encode would double the time.
 GOOD_ENOUGH = 0.84
-FLAGS_OF_METADATA = 0x08 | 0x04  # EXIF, XMP (RFC 9649, section 2.7.1)
-FLAG_OF_ALPHA = 0x10
+METADATA_FLAGS = 0x08 | 0x04  # EXIF, XMP (section 2.7.1)
+ALPHA_FLAG = 0x10
 
 
-def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
+def encode_webp(image: DecodedImage, budget: int, source: InputImage) -> Encoding:
+    search_range = _search_range(image, budget, source)
+    result = finest_that_fits(lambda x: _encode(image, x), budget, search_range)
+    x = result.best.coarseness
+    return result.encoding("quality", round(100 - x), acceptable=x <= FLOOR)
+
+
+def _search_range(image: DecodedImage, budget: int, source: InputImage) -> SearchRange:
+    """``start`` is estimated from a sample for a still; what was lossless starts at the finest."""
     lossless = source.format != "webp" or b"VP8L" in source.original[:64]
     start, slope = (LOSSLESS_START, LOSSLESS_SLOPE) if lossless else (LOSSY_START, LOSSY_SLOPE)
-    knob = Knob(start=start, finest=0, coarsest=COARSEST, slope=slope, good_enough=GOOD_ENOUGH)
-    if not picture.animated and not lossless:
-        knob = told(
-            lambda x: _still(picture.image, x, PROBE_METHOD),
-            round(budget * TOLD_TOO_LARGE),
-            knob,
-            tries=3,
-            near=0.1,
-        )
-    found = finest_that_fits(lambda x: _encode(picture, x), budget, knob)
-    return found.attempt("quality", round(100 - found.best.x), acceptable=found.best.x <= FLOOR)
+    search_range = SearchRange(
+        start=start, finest=0, coarsest=COARSEST, slope=slope, good_enough=GOOD_ENOUGH
+    )
+    if image.animated or lossless:
+        return search_range
+    return start_from_sample(
+        lambda x: _encode_still(image.first_frame, x, SAMPLE_METHOD),
+        round(budget * SAMPLE_EXCESS),
+        search_range,
+        max_encodes=3,
+        tolerance=0.1,
+    )
 
 
-def _encode(picture: Picture, x: float) -> bytes:
-    if not picture.animated:
-        return _still(picture.image, x, _method(picture.image), **picture.dress())
-    content = encoded(
-        picture.image,
+def _encode(image: DecodedImage, x: float) -> bytes:
+    first, options = image.first_frame, image.save_options()
+    if not image.animated:
+        return _encode_still(first, x, _method(first), **options)
+    durations = [round(duration) for duration in image.durations]
+    content = save(
+        first,
         "WEBP",
         save_all=True,
-        append_images=picture.frames[1:],
-        duration=[round(duration) for duration in picture.durations],
-        loop=picture.loop or 0,
+        append_images=image.frames[1:],
+        duration=durations,
+        loop=image.loop or 0,
         quality=100 - x,
         alpha_quality=_alpha_quality(x),
-        method=_method(picture.image),
-        **picture.dress(),
+        method=_method(first),
+        **options,
     )
-    return _with_every_frame(content, [round(duration) for duration in picture.durations])
+    return _restore_joined_frames(content, durations)
 
 
-def _still(image: Image.Image, x: float, method: int, **dress: bytes) -> bytes:
+def _encode_still(frame: Image.Image, x: float, method: int, **options: bytes) -> bytes:
     quality, alpha_quality = 100 - x, _alpha_quality(x)
-    return encoded(
-        image, "WEBP", quality=quality, alpha_quality=alpha_quality, method=method, **dress
+    return save(
+        frame, "WEBP", quality=quality, alpha_quality=alpha_quality, method=method, **options
     )
 
 
-def _method(image: Image.Image) -> int:
-    return METHOD_WITH_ALPHA if image.mode == "RGBA" else METHOD
+def _method(frame: Image.Image) -> int:
+    return METHOD_WITH_ALPHA if frame.mode == "RGBA" else METHOD
 
 
 def _alpha_quality(x: float) -> int:
-    """An alpha channel without loss can be most of a small file, so it pays its part.
+    """The quality of the alpha channel, 70 to 100: exact down to image quality 75, coarser below.
 
-    At 70 it has 16 levels, at 80 96 (libwebp, quant_levels_utils); above quality 75 it is exact.
+    A lossless alpha channel can be most of a small file. At 80 it has 96 levels, at 70 it has 16
+    (libwebp, quant_levels_utils).
     """
     return round(min(max(100 - (x - 25) * 0.75, 70), 100))
 
 
-def strip(original: bytes, exif: bytes) -> bytes:
+def remove_webp_metadata(original: bytes, exif: bytes) -> bytes:
     """The file without EXIF, XMP, unknown chunks and what follows its end.
 
-    Empty, for not possible, where an ``exif`` has to stay.
+    Empty where an ``exif`` has to stay: that is not supported.
     """
     if exif:
         return b""
     kept = b"".join(
-        (_without_flags(chunk) if name == b"VP8X" else chunk)
+        (_without_metadata_flags(chunk) if name == b"VP8X" else chunk)
         for name, chunk in _chunks(original)
         if name in (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"ANIM", b"ANMF")
     )
     return _riff(kept)
 
 
-def _with_every_frame(content: bytes, durations: list[int]) -> bytes:
-    """The animation with the frames back that libwebp joined because they are equal.
+def _restore_joined_frames(content: bytes, durations: list[int]) -> bytes:
+    """The animation with all its frames: libwebp joins neighbours that are equal.
 
-    What was joined shows for the sum of its frames; each lost one comes back as a pixel that is
-    not seen, with its own duration (RFC 9649, section 2.7.1.1).
+    A joined frame lasts for the sum of its frames. It gets its own duration back, and each frame
+    that was lost becomes one transparent pixel with its duration (section 2.7.1.1).
     """
     chunks = list(_chunks(content))
     if sum(name == b"ANMF" for name, _ in chunks) == len(durations):
@@ -112,22 +125,22 @@ def _with_every_frame(content: bytes, durations: list[int]) -> bytes:
     parts, left = [], list(durations)
     for name, chunk in chunks:
         if name == b"VP8X":
-            chunk = chunk[:8] + bytes([chunk[8] | FLAG_OF_ALPHA]) + chunk[9:]
+            chunk = chunk[:8] + bytes([chunk[8] | ALPHA_FLAG]) + chunk[9:]
         if name == b"ANMF":
             shown, own = int.from_bytes(chunk[20:23], "little"), left.pop(0)
             parts.append(chunk[:20] + own.to_bytes(3, "little") + chunk[23:])
             while left and shown > own:
                 own += left[0]
-                parts.append(_unseen_frame(left.pop(0)))
+                parts.append(_transparent_frame(left.pop(0)))
         else:
             parts.append(chunk)
     return _riff(b"".join(parts))
 
 
-def _unseen_frame(duration: int) -> bytes:
-    pixel = encoded(Image.new("RGBA", (1, 1)), "WEBP", lossless=True)
-    image = dict(_chunks(pixel))[b"VP8L"]
-    frame = bytes(12) + duration.to_bytes(3, "little") + b"\0" + image
+def _transparent_frame(duration: int) -> bytes:
+    file = save(Image.new("RGBA", (1, 1)), "WEBP", lossless=True)
+    pixel = dict(_chunks(file))[b"VP8L"]
+    frame = bytes(12) + duration.to_bytes(3, "little") + b"\0" + pixel
     return b"ANMF" + struct.pack("<I", len(frame)) + frame
 
 
@@ -135,12 +148,12 @@ def _riff(chunks: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
 
 
-def _without_flags(chunk: bytes) -> bytes:
-    return chunk[:8] + bytes([chunk[8] & ~FLAGS_OF_METADATA]) + chunk[9:]
+def _without_metadata_flags(chunk: bytes) -> bytes:
+    return chunk[:8] + bytes([chunk[8] & ~METADATA_FLAGS]) + chunk[9:]
 
 
 def _chunks(original: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(name, chunk with its header and padding) of a RIFF file."""
+    """(name, chunk with its header and padding) of each chunk of a RIFF file."""
     at, end = 12, min(len(original), 8 + int.from_bytes(original[4:8], "little"))
     while at + 8 <= end:
         size = int.from_bytes(original[at + 4 : at + 8], "little")

@@ -1,1 +1,1 @@
-"""GIF, still and animated: its blocks, its frames, and the search over both."""
+"""GIF: ``encoder`` searches what loses least, ``writer`` writes frames, ``blocks`` reads files."""

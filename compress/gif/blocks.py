@@ -1,4 +1,4 @@
-"""A GIF's blocks without decoding: GIF89a specification, sections 12 to 26."""
+"""Read the blocks of a GIF without decoding them: GIF89a specification, sections 12 to 26."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B
 HEADER = 13  # bytes of signature and logical screen, before the global colour table
 
 
-def count_frames(content: bytes, most: int) -> int:
-    """How many images the file holds, counted up to ``most``."""
+def count_frames(content: bytes, limit: int) -> int:
+    """The number of images in the file, counted up to ``limit``."""
     frames = 0
     for kind, _, _ in blocks(content):
         frames += kind == IMAGE
-        if frames == most:
+        if frames == limit:
             break
     return frames
 
 
-def tidy(content: bytes) -> bytes:
-    """The header and the blocks alone; nothing where an image leaves the logical screen.
+def sanitised(content: bytes) -> bytes:
+    """The header and the readable blocks; empty where an image leaves the logical screen.
 
-    Other programs look for blocks behind damage, and give an image off the screen a larger one:
-    then nothing we checked bounds their work.
+    For programs that read the file in another way than we do: they may find more blocks behind
+    damage, and enlarge the screen for such an image. Both would get around the limit on pixels.
     """
     screen = struct.unpack_from("<2H", content, 6)
     end = HEADER + _table_size(content[10])
     for kind, start, after in blocks(content):
-        if kind == IMAGE and not _is_within(screen, content[start + 1 : start + 9]):
+        if kind == IMAGE and not _is_inside(screen, content[start + 1 : start + 9]):
             return b""
         end = after
     return content[:end] + bytes([TRAILER])
 
 
-def _is_within(screen: tuple[int, int], descriptor: bytes) -> bool:
+def _is_inside(screen: tuple[int, int], descriptor: bytes) -> bool:
     left, top, width, height = struct.unpack("<4H", descriptor.ljust(8, b"\xff"))
     return bool(left + width <= screen[0] and top + height <= screen[1])
 
 
 def blocks(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """(kind, start, end) of each image and extension; ends quietly where the file does."""
+    """(kind, start, end) of each image and extension, up to the trailer or the end of the file."""
     at = HEADER + _table_size(content[10]) if len(content) > HEADER else len(content)
     while at < len(content) and content[at] in (IMAGE, EXTENSION):
         end = _end(content, at)

@@ -1,1 +1,5 @@
-"""PNG and APNG: how one is written as small as it can be, and its lossy search."""
+"""PNG and APNG.
+
+``encoder`` chooses between lossless and lossy; ``estimate`` predicts sizes and ``lossy_search``
+searches with them; ``packing`` writes frames, by ``apng`` and ``optimiser`` (oxipng).
+"""

@@ -1,4 +1,4 @@
-"""An animated PNG put together frame by frame.
+"""Write an animated PNG frame by frame.
 
 Pillow's own writer joins equal frames into one; here every frame stays a frame. The chunks are
 those of the PNG specification, third edition, sections 11.3.6 and 12.
@@ -12,26 +12,26 @@ from fractions import Fraction
 
 from PIL import Image, ImageChops
 
-from compress.decoded_image import Picture
+from compress.decoded_image import DecodedImage
 from compress.png.chunks import SIGNATURE, chunk, chunks
 
 Box = tuple[int, int, int, int]
 
 
-def joined(picture: Picture, encode: Callable[[Image.Image], bytes]) -> bytes:
-    """The picture's frames, each cut to what changes, as one APNG.
+def write_apng(image: DecodedImage, encode: Callable[[Image.Image], bytes]) -> bytes:
+    """The frames, each cut to what changes, as one APNG.
 
-    ``encode`` makes a PNG of one; all have to be of one mode, depth and palette.
+    ``encode`` makes a PNG of one frame; all of these must have the same mode, depth and palette.
     """
     sequence = 0
     parts = [SIGNATURE]
-    for number, (frame, box) in enumerate(_changes(picture.frames)):
+    for number, (frame, box) in enumerate(_changed_parts(image.frames)):
         found = list(chunks(encode(frame)))
         if number == 0:
-            plays = struct.pack(">2I", len(picture.frames), picture.loop or 0)
+            plays = struct.pack(">2I", len(image.frames), image.loop or 0)
             head = [chunk(name, data) for name, data in found if name not in (b"IDAT", b"IEND")]
             parts += [head[0], chunk(b"acTL", plays), *head[1:]]
-        parts.append(chunk(b"fcTL", _control(sequence, box, picture.durations[number])))
+        parts.append(chunk(b"fcTL", _frame_control(sequence, box, image.durations[number])))
         sequence += 1
         for data in (data for name, data in found if name == b"IDAT"):
             if number == 0:
@@ -42,8 +42,8 @@ def joined(picture: Picture, encode: Callable[[Image.Image], bytes]) -> bytes:
     return b"".join([*parts, chunk(b"IEND", b"")])
 
 
-def _changes(frames: tuple[Image.Image, ...]) -> Iterator[tuple[Image.Image, Box]]:
-    """Each frame cut to where it differs from the one before; one pixel where nowhere."""
+def _changed_parts(frames: tuple[Image.Image, ...]) -> Iterator[tuple[Image.Image, Box]]:
+    """(part, box) of each frame: where it differs from the one before, at least one pixel."""
     before = None
     for frame in frames:
         whole = (0, 0, frame.width, frame.height)
@@ -54,8 +54,8 @@ def _changes(frames: tuple[Image.Image, ...]) -> Iterator[tuple[Image.Image, Box
         before = frame
 
 
-def _control(sequence: int, box: Box, milliseconds: float) -> bytes:
-    """The fcTL data: the box replaces what was there and stays."""
+def _frame_control(sequence: int, box: Box, milliseconds: float) -> bytes:
+    """The data of fcTL: the box replaces the pixels that were there, and stays."""
     delay = Fraction(milliseconds / 1000).limit_denominator(65_535)
     seconds = (min(delay.numerator, 65_535), delay.denominator)
     left, top, right, bottom = box

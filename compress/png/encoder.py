@@ -1,7 +1,7 @@
-"""PNG: lossless where that is enough, else fewer levels a channel or fewer colours.
+"""PNG: lossless where that fits, otherwise with fewer levels in each channel or fewer colours.
 
-Of the two lossy ways the one with the smaller error wins: levels for photos (8 to 27 points of
-SSIMULACRA 2 over a dithered palette at half the bytes), a palette for graphics.
+Of these two reductions the one with the smaller error wins: levels for photos (8 to 27 points of
+SSIMULACRA 2 more than a dithered palette at half the bytes), a palette for graphics.
 """
 
 from __future__ import annotations
@@ -13,109 +13,144 @@ from dataclasses import replace
 from PIL import Image
 
 from compress import colour, palette
-from compress.decoded_image import Picture
-from compress.input_image import Source
-from compress.png import chunks, row_filters
-from compress.png.lossy_search import Way
-from compress.png.packing import SHARE_OF_FLAT, Outlook, outlook, packed
-from compress.quality_search import Attempt, Knob
+from compress.decoded_image import DecodedImage
+from compress.encoding import Encoding, lossless
+from compress.input_image import InputImage
+from compress.png.chunks import colour_space_chunks, metadata_chunks, with_chunks
+from compress.png.estimate import WELL_PER_QUICK_FLAT, Estimate, estimate
+from compress.png.lossy_search import LossySearch, Reduction, pack, search
+from compress.png.packing import Frames, pack_well
+from compress.quality_search import SearchRange
 
-Frames = tuple[Image.Image, ...]
+# Limits of the estimated size, as multiples of the budget: up to them it may still fit, because so
+# far off can the estimate be. A small image, which is cheap to pack with more filters, may be
+# further off.
+MAY_FIT_LOSSLESS, MAY_FIT_LOSSLESS_SMALL, MAY_FIT_LOSSY = 1.1, 1.35, 1.15
+MAX_SMALL = 250_000  # pixels
 
-# Up to so many times the budget the encode is made: so far off can be its estimate, without loss
-# (of a small picture, which is quickly tried with more filters, farther) and with.
-HOPE, HOPE_OF_SMALL, MARGIN = 1.1, 1.35, 1.15
-
-# Steps between levels: up to the first the error is so small that no palette is looked for;
-# beyond the second even a photo shows bands.
-STEP_WITHOUT_DOUBT, COARSEST_STEP = 8, 16
-# Half steps that divide 256: PNG's filters count modulo 256, and then stay on the levels.
+# Levels. The coarseness is half a step between them. Up to a step of MAX_CLEAR_STEP the error is so
+# small that a palette is not tried; above COARSEST_STEP even photos show bands.
+MAX_CLEAR_STEP, COARSEST_STEP = 8, 16
+# Half steps that divide 256: PNG's filters subtract modulo 256, and so stay on the levels.
 FAVOURED = (16, 8, 4)
-# d log(size) over half a step at about six, and over half as many colours; from the corpus.
-SLOPE_OF_STEP, SLOPE_OF_COLOURS = -0.04, -0.2
-# Where to start: a lossless encode of up to FULL times the budget fits with 256 colours; each
-# doubling beyond takes about GUESS halvings of them.
-FULL, GUESS = 2.2, 2.7
+# d ln(size) / d coarseness, for levels at about six half steps and for halvings of the colours;
+# measured on the images of benchmarks/compression.py.
+LEVELS_SLOPE, PALETTE_SLOPE = -0.04, -0.2
+
+# Colours. The search starts at HALVINGS * log2(lossless size / (FULL * budget)) halvings of 256
+# colours: a lossless PNG of up to FULL times the budget fits with all of them.
+FULL, HALVINGS = 2.2, 2.7
 
 
-def shrink(picture: Picture, budget: int, source: Source) -> Attempt:
-    extra = chunks.dress(**picture.dress())
+def encode_png(image: DecodedImage, budget: int, source: InputImage) -> Encoding:
+    extra = metadata_chunks(**image.save_options())
     if source.format == "png":
-        extra += chunks.colour_space(source.original, with_profile=bool(picture.profile))
-    attempt = _shrink(picture, max(budget - len(extra), 1))
-    content = attempt.content and chunks.with_chunks(attempt.content, extra)
-    return replace(attempt, content=content, size=attempt.size + len(extra))
+        extra += colour_space_chunks(source.original, with_profile=bool(image.profile))
+    encoding = _encode_pixels(image, max(budget - len(extra), 1))
+    content = encoding.content and with_chunks(encoding.content, extra)
+    return replace(encoding, content=content, size=encoding.size + len(extra))
 
 
-def _shrink(picture: Picture, budget: int) -> Attempt:
-    frames = colour.same_mode(colour.presentable(frame) for frame in picture.frames)
-    plain = replace(picture, frames=tuple(colour.without_hidden(frame) for frame in frames))
-    told = outlook(plain)
-    exact = _exact(picture, told, budget)
+def _encode_pixels(image: DecodedImage, budget: int) -> Encoding:
+    """Without ancillary chunks."""
+    frames = colour.to_common_mode(colour.to_basic_mode(frame) for frame in image.frames)
+    basic = replace(image, frames=tuple(colour.clear_hidden_colours(frame) for frame in frames))
+    estimated = estimate(basic)
+    exact = _pack_lossless(image, estimated, budget)
     if exact and len(exact) <= budget:
-        return Attempt(content=exact, size=len(exact), method="lossless")
-    return _best(_ways(plain, told, budget))
+        return lossless(exact)
+    return _pack_closest(_searches(basic, estimated, budget))
 
 
-def _exact(picture: Picture, told: Outlook, budget: int) -> bytes:
-    """The picture without loss; nothing where that has no hope to fit."""
-    image = picture.image
-    hope = HOPE_OF_SMALL if image.width * image.height <= row_filters.SMALL else HOPE
-    if picture.animated or image.mode == "I;16" or told.size <= hope * budget:
-        frames = tuple(_without_loss(frame) for frame in picture.frames)
-        return packed(picture, frames, flat=told.flat)
+def _pack_lossless(image: DecodedImage, estimated: Estimate, budget: int) -> bytes:
+    """The image without loss; empty where that is not expected to fit."""
+    small = image.pixels <= MAX_SMALL
+    limit = budget * (MAY_FIT_LOSSLESS_SMALL if small else MAY_FIT_LOSSLESS)
+    is_16_bit = image.first_frame.mode == "I;16"
+    if image.animated or is_16_bit or estimated.size <= limit:
+        frames = tuple(_exact_mode(frame) for frame in image.frames)
+        return pack_well(image, frames, flat=estimated.flat)
     return b""
 
 
-def _without_loss(frame: Image.Image) -> Image.Image:
-    """In one of the modes that can be packed, with the very same pixels."""
+def _exact_mode(frame: Image.Image) -> Image.Image:
+    """The same pixels in a mode that can be packed."""
     if frame.mode == "P":
         frame = frame.copy()
         frame.apply_transparency()
-    return frame if frame.mode in ("P", "I;16") else colour.presentable(frame)
+    return frame if frame.mode in ("P", "I;16") else colour.to_basic_mode(frame)
 
 
-def _ways(picture: Picture, told: Outlook, budget: int) -> list[Way]:
-    """The lossy ways that are worth a comparison."""
-    image = picture.image
-    if palette.is_graphic(image) or (image.mode == "L" and told.flat):
-        way = _by_palette(picture, told, budget)
-        # If it loses colours to fit, levels lose more; if it fits, they may use the rest.
-        few = way.x > 0 or image.getcolors(256) is not None
-        return [way] if few else [way, _by_levels(picture, told, budget)]
-    way = _by_levels(picture, told, budget)
-    fine = way.x <= 2 * STEP_WITHOUT_DOUBT and way.foretold <= budget
-    # Of many greys, a palette is the same as levels.
-    return [way] if fine or image.mode == "L" else [way, _by_palette(picture, told, budget)]
+def _searches(image: DecodedImage, estimated: Estimate, budget: int) -> list[LossySearch]:
+    """A search for each reduction that is worth a comparison: fewer levels, fewer colours."""
+    frame = image.first_frame
+    if palette.is_graphic(frame) or (frame.mode == "L" and estimated.flat):
+        colours = _search_palette(image, estimated, budget)
+        # If it has to lose colours, levels would lose more; if it need not, they may use the rest
+        # of the budget.
+        loses_colours = colours.coarseness > 0 or frame.getcolors(256) is not None
+        return [colours] if loses_colours else [colours, _search_levels(image, estimated, budget)]
+    levels = _search_levels(image, estimated, budget)
+    is_clear = levels.coarseness <= 2 * MAX_CLEAR_STEP and levels.predicted_to_fit
+    # A palette of many greys would be the same as levels.
+    if is_clear or frame.mode == "L":
+        return [levels]
+    return [levels, _search_palette(image, estimated, budget)]
 
 
-def _best(ways: list[Way]) -> Attempt:
-    """The way with the smallest error, as quick encodes tell it; as a rule only it is packed."""
-    if len(ways) > 1:
-        ways.sort(key=lambda way: (way.foretold > MARGIN * way.budget, way.error))
-    attempts = [ways[0].attempt()]
-    for way in ways[1:]:
-        if not attempts[-1].fits(way.budget):
-            attempts.append(way.attempt())
-    best = min(attempts, key=lambda attempt: (not attempt.fits(ways[0].budget), attempt.size))
-    return replace(best, encodes=sum(attempt.encodes for attempt in attempts))
+def _search_levels(image: DecodedImage, estimated: Estimate, budget: int) -> LossySearch:
+    search_range = SearchRange(
+        start=12, finest=2, coarsest=2 * COARSEST_STEP, slope=LEVELS_SLOPE, integer=True
+    )
+    reduction = Reduction(
+        method="quality", reduce=_to_levels, search_range=search_range, favoured=FAVOURED
+    )
+    return search(image, reduction, estimated, budget)
 
 
-def _by_levels(picture: Picture, told: Outlook, budget: int) -> Way:
-    knob = Knob(start=12, finest=2, coarsest=2 * COARSEST_STEP, slope=SLOPE_OF_STEP, whole=True)
-    return Way(picture, _with_levels, "quality", knob, told, budget, favoured=FAVOURED)
+def _to_levels(frames: Frames, half_steps: float) -> Frames:
+    return tuple(colour.posterise(frame, int(half_steps)) for frame in frames)
 
 
-def _with_levels(frames: Frames, x: float) -> Frames:
-    return tuple(colour.with_levels(frame, int(x)) for frame in frames)
-
-
-def _by_palette(picture: Picture, told: Outlook, budget: int) -> Way:
-    counted = None if picture.animated else picture.image.getcolors(256)
-    finest = math.log2(256 / len(counted)) if counted else 0.0
+def _search_palette(image: DecodedImage, estimated: Estimate, budget: int) -> LossySearch:
+    counts = None if image.animated else image.first_frame.getcolors(256)
+    finest = math.log2(256 / len(counts)) if counts else 0.0
     floor = max(palette.FLOOR, finest)
-    start = min(max(GUESS * math.log2(told.size / (FULL * budget)), finest), floor)
-    told = told if told.flat else replace(told, flat=True, part=picture.frames, share=SHARE_OF_FLAT)
-    knob = Knob(start=start, finest=finest, coarsest=floor, slope=SLOPE_OF_COLOURS)
-    below = functools.partial(palette.below_floor, picture.image)
-    return Way(picture, palette.reduced, "palette", knob, told, budget, below)
+    guess = HALVINGS * math.log2(estimated.size / (FULL * budget))
+    reduction = Reduction(
+        method="palette",
+        reduce=palette.to_palette,
+        search_range=SearchRange(
+            start=min(max(guess, finest), floor),
+            finest=finest,
+            coarsest=floor,
+            slope=PALETTE_SLOPE,
+        ),
+        below_floor=functools.partial(palette.coarseness_below_floor, image.first_frame),
+    )
+    return search(image, reduction, _as_flat(estimated, image), budget)
+
+
+def _as_flat(estimated: Estimate, image: DecodedImage) -> Estimate:
+    """For an image with a palette, which always packs better unfiltered."""
+    if estimated.flat:
+        return estimated
+    per_quick = WELL_PER_QUICK_FLAT
+    return replace(estimated, flat=True, sample=image.frames, well_per_quick=per_quick)
+
+
+def _pack_closest(searches: list[LossySearch]) -> Encoding:
+    """The one with the smallest error packed well; the next one too where that does not fit."""
+    if len(searches) > 1:
+        searches.sort(key=_misses_and_error)
+    budget = searches[0].budget
+    encodings = [pack(searches[0])]
+    for other in searches[1:]:
+        if not encodings[-1].fits(budget):
+            encodings.append(pack(other))
+    best = min(encodings, key=lambda each: (not each.fits(budget), each.size))
+    return replace(best, encodes=sum(each.encodes for each in encodings))
+
+
+def _misses_and_error(search: LossySearch) -> tuple[bool, float]:
+    return search.predicted_size > MAY_FIT_LOSSY * search.budget, search.error

@@ -1,118 +1,171 @@
-"""One lossy way to a smaller PNG: searched with quick encodes, then packed well."""
+"""The search for one lossy PNG: with quick encodes of a sample, then packed well.
+
+``search`` finds the finest reduction that is predicted to fit; ``pack`` makes the PNG of it, and
+searches once more where the prediction was wrong.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-
-from PIL import Image
+from dataclasses import dataclass, field, replace
 
 from compress import colour
-from compress.decoded_image import Picture
-from compress.png.packing import Outlook, packed, quick
-from compress.quality_search import Attempt, Knob, Try, finest_that_fits
+from compress.decoded_image import DecodedImage
+from compress.encoding import Encoding
+from compress.png.estimate import Estimate
+from compress.png.packing import Frames, pack_quickly, pack_well
+from compress.quality_search import Candidate, SearchRange, finest_that_fits
 
-Frames = tuple[Image.Image, ...]
+MAX_PACKED = 3
+# A packed PNG in this share of the budget ends the search. Below it, something finer may fit; it
+# is packed when it is predicted to be larger by the factor FINER.
+GOOD_ENOUGH, FINER = 0.9, 1.03
+# Limits of the predicted size, as multiples of the budget. A reduction up to CLOSE may fit. One
+# above HOPELESS is not packed, and above TOO_FAR none below the floor is tried: from eight colours
+# to two does not save so much.
+CLOSE, HOPELESS, TOO_FAR = 1.05, 1.25, 2.5
+# Smaller images are packed even if it is hopeless, since few smaller sizes are left to try.
+MIN_HOPELESS_SIDE = 160  # pixels
+# A favoured value is worth a try down to this share of what was found.
+MIN_FAVOURED = 0.65
 
-MOST_PACKS = 3
-# What fits, but in less than this share of the budget, is searched again with what its packing
-# told; a larger one has to be worth another packing.
-GOOD_ENOUGH, ENOUGH = 0.9, 1.03
-CLOSE = 1.05  # times the budget may be foretold, and still fit
-HOPELESS = 1.25  # times the budget: nothing is packed to learn that it does not fit
-NEAR = 0.65  # of a value: a favoured one below it is worth a try
-FAR = 2.5  # times the budget: so much is not saved between eight colours and two
-LARGE_ENOUGH = 160  # pixels: ten times the side at which a picture is not made smaller any more
 
+@dataclass(frozen=True, kw_only=True)
+class Reduction:
+    """A way to lose precision: fewer levels in each channel, or fewer colours.
 
-class Way:
-    """The finest value of a knob that fits, and the error that it makes.
-
-    ``reduce`` gives the frames at a value of the knob; the search is on the ``outlook``'s part.
-    ``below_floor`` may give values beyond the knob's, at which fewer pixels may be better;
-    ``favoured`` are those that pack better than others near them.
+    ``reduce`` gives the frames at a coarseness. ``favoured`` values pack better than their
+    neighbours. ``below_floor`` gives values coarser than the range, at which fewer pixels may look
+    better.
     """
 
-    def __init__(
-        self,
-        picture: Picture,
-        reduce: Callable[[Frames, float], Frames],
-        method: str,
-        knob: Knob,
-        outlook: Outlook,
-        budget: int,
-        below_floor: Callable[[], Iterable[float]] = tuple,
-        favoured: tuple[float, ...] = (),
-    ) -> None:
-        self.picture, self.reduce, self.method, self.knob = picture, reduce, method, knob
-        self.outlook, self.share, self.budget = outlook, outlook.share, budget
-        self.floor, self.below_floor, self.favoured = knob.coarsest, below_floor, favoured
-        self.quick: dict[float, bytes] = {}  # tried so far
-        self.packed: dict[float, bytes] = {}
-        self.search()
+    method: str
+    reduce: Callable[[Frames, float], Frames]
+    search_range: SearchRange
+    favoured: tuple[float, ...] = ()
+    below_floor: Callable[[], Iterable[float]] = tuple
 
-    def search(self) -> None:
-        self.found = finest_that_fits(self.encode, int(self.budget / self.share), self.knob)
-        for x in self.favoured:
-            if NEAR * self.x < x < self.x and len(self.encode(x)) * self.share <= self.budget:
-                self.found = replace(self.found, best=Try(x, self.encode(x)))
-        for x in self.below_floor():
-            if self._is_close() or self.foretold > FAR * self.budget:
-                break
-            if x > self.x:
-                self.found = replace(self.found, best=Try(x, self.encode(x)))
+
+@dataclass(kw_only=True)
+class LossySearch:
+    """Where a search stands; ``budget`` is in bytes.
+
+    ``best`` is the finest reduction predicted to fit, as encoded quickly. ``well_per_quick`` starts
+    as estimated and is measured with each packing. ``quick`` and ``packed`` are the encodes so far,
+    by coarseness.
+    """
+
+    image: DecodedImage
+    reduction: Reduction
+    estimate: Estimate
+    budget: int
+    best: Candidate = field(init=False)
+    well_per_quick: float = field(init=False)
+    quick: dict[float, bytes] = field(default_factory=dict)
+    packed: dict[float, bytes] = field(default_factory=dict)
 
     @property
-    def x(self) -> float:
-        return self.found.best.x
+    def coarseness(self) -> float:
+        return self.best.coarseness
 
     @property
-    def foretold(self) -> float:
-        """The size in bytes of what was found, packed well."""
-        return self.found.best.size * self.share
+    def predicted_size(self) -> float:
+        """The bytes of the best, packed well."""
+        return self.best.size * self.well_per_quick
+
+    @property
+    def predicted_to_fit(self) -> bool:
+        return self.predicted_size <= self.budget
 
     @property
     def error(self) -> float:
-        frames = self.picture.frames
-        pairs = zip(frames, self.reduce(frames, self.x), strict=True)
+        """The squared error of the best, summed over all frames."""
+        frames = self.image.frames
+        pairs = zip(frames, self.reduction.reduce(frames, self.coarseness), strict=True)
         return sum(colour.squared_error(before, after) for before, after in pairs)
 
-    def attempt(self) -> Attempt:
-        """Packed well, and again where that tells of something finer, or did not fit."""
-        if self.foretold > HOPELESS * self.budget and max(self.picture.image.size) >= LARGE_ENOUGH:
-            return Attempt(content=None, size=round(self.foretold), method=self.method, encodes=0)
-        while self._is_worth_packing():
-            content = packed(
-                self.picture, self.reduce(self.picture.frames, self.x), flat=self.outlook.flat
-            )
-            self.packed[self.x] = content
-            self.share = len(content) / self.found.best.size
-            if not GOOD_ENOUGH * self.budget <= len(content) <= self.budget:
-                self.knob = replace(self.knob, start=min(self.x, self.floor))
-                self.search()
-        fitting = [x for x, content in self.packed.items() if len(content) <= self.budget]
-        best = min(fitting) if fitting else min(self.packed, key=lambda x: len(self.packed[x]))
-        return Attempt(
-            content=self.packed[best],
-            size=len(self.packed[best]),
-            method=self.method,
-            encodes=len(self.packed),
-            acceptable=best <= self.floor,
-        )
+    def encode(self, coarseness: float) -> bytes:
+        """A quick encode of the sample, made once for each coarseness."""
+        if coarseness not in self.quick:
+            frames = self.reduction.reduce(self.estimate.sample, coarseness)
+            self.quick[coarseness] = pack_quickly(self.image, frames, flat=self.estimate.flat)
+        return self.quick[coarseness]
 
-    def _is_worth_packing(self) -> bool:
-        """Nothing fits yet, or this is foretold to be finer by enough."""
-        if self.x in self.packed or len(self.packed) == MOST_PACKS:
-            return False
-        fitting = [len(each) for each in self.packed.values() if len(each) <= self.budget]
-        return not fitting or (len(fitting) == 1 and self.foretold > ENOUGH * fitting[0])
 
-    def _is_close(self) -> bool:
-        return self.foretold <= (1 if self.packed else CLOSE) * self.budget
+def search(
+    image: DecodedImage, reduction: Reduction, estimate: Estimate, budget: int
+) -> LossySearch:
+    """The finest reduction that is predicted to fit, or the smallest; nothing is packed yet."""
+    state = LossySearch(image=image, reduction=reduction, estimate=estimate, budget=budget)
+    state.well_per_quick = estimate.well_per_quick
+    _find_best(state, reduction.search_range, CLOSE * budget)
+    return state
 
-    def encode(self, x: float) -> bytes:
-        """Quickly, of the outlook's part."""
-        if x not in self.quick:
-            reduced = self.reduce(self.outlook.part, x)
-            self.quick[x] = quick(self.picture, reduced, flat=self.outlook.flat)
-        return self.quick[x]
+
+def _find_best(state: LossySearch, search_range: SearchRange, close: float) -> None:
+    """Set ``best``; a predicted size up to ``close`` bytes is not tried below the floor."""
+    sample_budget = int(state.budget / state.well_per_quick)
+    state.best = finest_that_fits(state.encode, sample_budget, search_range).best
+    for coarseness in state.reduction.favoured:
+        if MIN_FAVOURED * state.coarseness < coarseness < state.coarseness:
+            candidate = Candidate(coarseness, state.encode(coarseness))
+            if candidate.size * state.well_per_quick <= state.budget:
+                state.best = candidate
+    for coarseness in state.reduction.below_floor():
+        if state.predicted_size <= close or state.predicted_size > TOO_FAR * state.budget:
+            break
+        if coarseness > state.coarseness:
+            state.best = Candidate(coarseness, state.encode(coarseness))
+
+
+def pack(state: LossySearch) -> Encoding:
+    """The best packed well; and once more where something finer is predicted, or it did not fit.
+
+    Without content where it is hopeless.
+    """
+    if _is_hopeless(state):
+        size, method = round(state.predicted_size), state.reduction.method
+        return Encoding(content=None, size=size, method=method, encodes=0)
+    while _is_worth_packing(state):
+        content = _pack_best(state)
+        if not GOOD_ENOUGH * state.budget <= len(content) <= state.budget:
+            floor = state.reduction.search_range.coarsest
+            start = min(state.coarseness, floor)
+            _find_best(state, replace(state.reduction.search_range, start=start), state.budget)
+    return _finest_packed(state)
+
+
+def _is_hopeless(state: LossySearch) -> bool:
+    is_large = max(state.image.first_frame.size) >= MIN_HOPELESS_SIDE
+    return is_large and state.predicted_size > HOPELESS * state.budget
+
+
+def _is_worth_packing(state: LossySearch) -> bool:
+    """Whether nothing fits yet, or one does and the best is predicted to be finer by enough."""
+    if state.coarseness in state.packed or len(state.packed) == MAX_PACKED:
+        return False
+    fitting = [len(each) for each in state.packed.values() if len(each) <= state.budget]
+    return not fitting or (len(fitting) == 1 and state.predicted_size > FINER * fitting[0])
+
+
+def _pack_best(state: LossySearch) -> bytes:
+    """The best packed well, which also measures ``well_per_quick``."""
+    frames = state.reduction.reduce(state.image.frames, state.coarseness)
+    content = pack_well(state.image, frames, flat=state.estimate.flat)
+    state.packed[state.coarseness] = content
+    state.well_per_quick = len(content) / state.best.size
+    return content
+
+
+def _finest_packed(state: LossySearch) -> Encoding:
+    """The finest packed PNG that fits, or the smallest where none does."""
+    packed = state.packed
+    fitting = [x for x, content in packed.items() if len(content) <= state.budget]
+    best = min(fitting) if fitting else min(packed, key=lambda x: len(packed[x]))
+    return Encoding(
+        content=packed[best],
+        size=len(packed[best]),
+        method=state.reduction.method,
+        encodes=len(packed),
+        acceptable=best <= state.reduction.search_range.coarsest,
+    )

@@ -1,10 +1,10 @@
-"""A PNG → a smaller PNG of the same picture, by oxipng; as a program, in a process of its own.
+"""Pack a PNG smaller with oxipng; as a function, or as a program in a process of its own.
 
-    python oxipng_process.py FILTERS LEVEL REDUCE TO_GREY < in.png > out.png
+    python oxipng_process.py FILTERS LEVEL REDUCE_MODE ALLOW_GREY < in.png > out.png
 
-oxipng holds the interpreter's lock for as long as it works, up to half a second a megapixel. For
-so long no lease would be renewed and no download would go on, and the work would be taken for
-that of a worker that stopped.
+oxipng holds the interpreter's lock while it works, up to half a second a megapixel. In the
+worker's own process no lease would be renewed and no download would go on during that time, and
+another worker would take over the image.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from collections.abc import Sequence
 import oxipng
 
 
-def optimised(
-    content: bytes, filters: Sequence[str], level: int, *, reduce: bool, to_grey: bool
+def optimise(
+    content: bytes, filters: Sequence[str], level: int, *, reduce_mode: bool, allow_grey: bool
 ) -> bytes:
-    """The best of the ``filters`` for all rows, then deflate at ``level``, 1 to 12.
+    """With the best of the ``filters`` for all rows, deflated at ``level``, 1 to 12.
 
-    ``reduce`` lets oxipng find a leaner mode for the same pixels, ``to_grey`` one without colour.
+    ``reduce_mode`` lets oxipng find a smaller mode for the same pixels, ``allow_grey`` one without
+    colour.
     """
     return bytes(
         oxipng.optimize_from_memory(
@@ -28,21 +29,21 @@ def optimised(
             level=1,
             filter=[getattr(oxipng.RowFilter, name) for name in filters],
             deflate=oxipng.Deflaters.libdeflater(level),
-            bit_depth_reduction=reduce,
-            color_type_reduction=reduce,
-            palette_reduction=reduce,
-            grayscale_reduction=to_grey,
+            bit_depth_reduction=reduce_mode,
+            color_type_reduction=reduce_mode,
+            palette_reduction=reduce_mode,
+            grayscale_reduction=allow_grey,
         )
     )
 
 
 if __name__ == "__main__":
-    filters, level, reduce, to_grey = sys.argv[1:]
-    made = optimised(
+    filters, level, reduce_mode, allow_grey = sys.argv[1:]
+    made = optimise(
         sys.stdin.buffer.read(),
         filters.split(","),
         int(level),
-        reduce=reduce == "True",
-        to_grey=to_grey == "True",
+        reduce_mode=reduce_mode == "True",
+        allow_grey=allow_grey == "True",
     )
     sys.stdout.buffer.write(made)

@@ -1,0 +1,66 @@
+"""compress(): the order of the steps from an original to a smaller image."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+from compress.input_image import too_large
+from compress.options import Compressed, Options
+from compress.steps import (
+    Job,
+    apply_costly_profile,
+    convert_to_format,
+    finish,
+    limit_dimensions,
+    reduce_quality_then_pixels,
+    remove_metadata,
+    start,
+)
+
+# Between `start`, which opens and decodes the file, and `finish`, which takes the best result. Each
+# works on the same job and may end it.
+STEPS: tuple[Callable[[Job], None], ...] = (
+    remove_metadata,  # with the pixels untouched; enough for a file that is mostly metadata
+    convert_to_format,  # only where another format was asked for
+    apply_costly_profile,  # a colour profile that takes too much of the budget
+    limit_dimensions,  # max_width, max_height
+    reduce_quality_then_pixels,
+)
+
+DEFAULTS = Options()
+
+
+def compress(
+    original: bytes, options: Options = DEFAULTS, *, max_pixels: int = 100_000_000
+) -> Compressed:
+    """The image in at most ``100 - reduce_by`` percent of its bytes, where that is possible.
+
+    Never larger than the input; ``target_met`` says whether it fits. ``max_pixels`` limits the
+    pixels of all frames together. The same input gives the same bytes. Raises Unreadable.
+    """
+    with _pillow_limited_to(max_pixels):
+        job = start(original, options, max_pixels)
+        for step in STEPS:
+            step(job)
+            if job.is_done:
+                break
+        return finish(job)
+
+
+@contextmanager
+def _pillow_limited_to(max_pixels: int) -> Iterator[None]:
+    """Pillow without warnings, and refusing larger images by itself too.
+
+    Pillow's limit is a second defence behind ``open_image``, for sizes found while decoding.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        Image.MAX_IMAGE_PIXELS = max(max_pixels // 2, 1)  # Pillow refuses twice as many
+        try:
+            yield
+        except (MemoryError, Image.DecompressionBombError):
+            raise too_large(max_pixels) from None

@@ -1,0 +1,53 @@
+"""The registry of formats: what each one can do, and the function that encodes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from compress.avif import encode_avif
+from compress.decoded_image import DecodedImage
+from compress.encoding import Encoding
+from compress.gif.encoder import encode_gif
+from compress.ico import encode_ico
+from compress.input_image import InputImage
+from compress.jpeg import encode_jpeg, remove_jpeg_metadata
+from compress.png.encoder import encode_png
+from compress.tiff import encode_tiff
+from compress.webp import encode_webp, remove_webp_metadata
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    ``encode(image, budget, source)`` gives the finest encoding of at most ``budget`` bytes; where
+    there is none, the smallest. It keeps the dimensions of ``image``; from the ``source`` it may
+    learn how the input was encoded.
+    ``remove_metadata(original, exif)`` gives the file with ``exif`` as its only metadata and its
+    pixels untouched; empty where that is not possible.
+    """
+
+    extension: str
+    encode: Callable[[DecodedImage, int, InputImage], Encoding]
+    animates: bool = False
+    remove_metadata: Callable[[bytes, bytes], bytes] | None = None
+
+
+FORMATS = {
+    "jpeg": Format("jpg", encode_jpeg, remove_metadata=remove_jpeg_metadata),
+    "png": Format("png", encode_png, animates=True),
+    "webp": Format("webp", encode_webp, animates=True, remove_metadata=remove_webp_metadata),
+    "avif": Format("avif", encode_avif, animates=True),
+    "gif": Format("gif", encode_gif, animates=True),
+    "tiff": Format("tif", encode_tiff),
+    "ico": Format("ico", encode_ico),
+    "bmp": Format("bmp", encode_png),  # only ever returned as it came: see output_format
+}
+
+
+def output_format(asked: str, input_format: str) -> str:
+    """The format to write, where ``asked`` may be "keep"; a BMP has no compression to speak of."""
+    if asked != "keep":
+        return asked
+    return "png" if input_format == "bmp" else input_format
