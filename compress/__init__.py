@@ -1,6 +1,6 @@
 """Compress an image: bytes in, at most half as many out, at the best quality that fits.
 
-Needs no network and no database, and the same input gives the same bytes.
+It needs no network and no database, and reads no settings.
 
 Start reading at ``compression``, which lists the steps. To add a format: write a module with its
 ``encode_…`` function (``avif`` is a short example), register it in ``formats.FORMATS``, and let it

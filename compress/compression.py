@@ -1,4 +1,4 @@
-"""compress(): the order of the steps from an original to a smaller image."""
+"""compress(), and the order of its steps from an original to a smaller image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from compress.input_image import too_large
 from compress.options import Compressed, Options
 from compress.steps import (
-    Job,
+    State,
     apply_costly_profile,
     convert_to_format,
     finish,
@@ -21,13 +21,13 @@ from compress.steps import (
     start,
 )
 
-# Between `start`, which opens and decodes the file, and `finish`, which takes the best result. Each
-# works on the same job and may end it.
-STEPS: tuple[Callable[[Job], None], ...] = (
-    remove_metadata,  # with the pixels untouched; enough for a file that is mostly metadata
-    convert_to_format,  # only where another format was asked for
-    apply_costly_profile,  # a colour profile that takes too much of the budget
-    limit_dimensions,  # max_width, max_height
+# They run in this order on one State, after ``start`` has opened and decoded the file; one of them
+# may end it early. Then ``finish`` takes the best result.
+STEPS: tuple[Callable[[State], None], ...] = (
+    remove_metadata,  # with the pixels untouched: enough for a file that is mostly metadata
+    convert_to_format,  # where another format was asked for
+    apply_costly_profile,  # a colour profile that would take too much of the budget
+    limit_dimensions,  # max_width and max_height
     reduce_quality_then_pixels,
 )
 
@@ -39,16 +39,17 @@ def compress(
 ) -> Compressed:
     """The image in at most ``100 - reduce_by`` percent of its bytes, where that is possible.
 
-    Never larger than the input; ``target_met`` says whether it fits. ``max_pixels`` limits the
-    pixels of all frames together. The same input gives the same bytes. Raises Unreadable.
+    Never larger than the input; ``target_met`` says whether it fits. The same input gives the same
+    bytes, but for the time of creation in an animated AVIF. Raises Unreadable, also for an image
+    with more than ``max_pixels`` in all its frames together.
     """
     with _pillow_limited_to(max_pixels):
-        job = start(original, options, max_pixels)
+        state = start(original, options, max_pixels)
         for step in STEPS:
-            step(job)
-            if job.is_done:
+            step(state)
+            if state.is_done:
                 break
-        return finish(job)
+        return finish(state)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -16,8 +17,12 @@ from compress.encoding import Encoding
 MAX_STEP = 0.75
 MIN_SIDE = 16  # pixels
 
-# An encoding, and the image of which it was made.
-Result = tuple[Encoding, DecodedImage]
+
+class Result(NamedTuple):
+    """An encoding, and the image of which it was made."""
+
+    encoding: Encoding
+    image: DecodedImage
 
 
 def encode_downscaled(
@@ -31,7 +36,7 @@ def encode_downscaled(
     while max(full_size.first_frame.size) * factor >= MIN_SIDE or factor == 1:
         image = full_size if factor == 1 else full_size.scaled(factor)
         encoding = encode(image)
-        yield encoding, image
+        yield Result(encoding, image)
         if encoding.fits(budget) and encoding.acceptable:
             break
         factor *= _step(budget, encoding)
@@ -48,13 +53,13 @@ def closest(results: list[Result], full_size: DecodedImage, budget: int) -> Resu
     More than one fits where the full size was below its quality floor. The comparison then lets
     line art keep its pixels and a photo its quality.
     """
-    fitting = [each for each in results if each[0].fits(budget)]
+    fitting = [each for each in results if each.encoding.fits(budget)]
     if not fitting:
-        encoded = [each for each in results if each[0].content is not None]
-        return min(encoded, key=lambda each: each[0].size)
+        encoded = [each for each in results if each.encoding.content is not None]
+        return min(encoded, key=lambda each: each.encoding.size)
     if len(fitting) == 1:
         return fitting[0]
-    return min(fitting, key=lambda each: _error(full_size, each[0]))
+    return min(fitting, key=lambda each: _error(full_size, each.encoding))
 
 
 def _error(full_size: DecodedImage, encoding: Encoding) -> float:

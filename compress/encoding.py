@@ -36,8 +36,8 @@ class Encoding:
         return self.content is not None and self.size <= budget
 
 
-def lossless(content: bytes, *, encodes: int = 1) -> Encoding:
-    return Encoding(content=content, size=len(content), method="lossless", encodes=encodes)
+def lossless(content: bytes) -> Encoding:
+    return Encoding(content=content, size=len(content), method="lossless")
 
 
 def save(frame: Image.Image, pillow_format: str, **parameters: Any) -> bytes:
