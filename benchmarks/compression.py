@@ -1,4 +1,4 @@
-"""Compression against `save(quality=…)` over a folder of pictures.
+"""Compression against `save(quality=…)` over a folder of images.
 
     python benchmarks/compression.py FOLDER [--reduce-by 50] [--page sheets] [--sheets 24]
 
@@ -137,8 +137,8 @@ def naive(original: bytes, quality: int, **how: Any) -> bytes | None:
     return file.getvalue()
 
 
-def dress(image: Image.Image) -> dict[str, Any]:
-    """What Pillow would need to be told for the picture to be shown as it was."""
+def save_options(image: Image.Image) -> dict[str, Any]:
+    """What Pillow's `save` needs to keep the look of the image: profile and orientation."""
     exif = Image.Exif()
     if (orientation := image.getexif().get(0x112, 1)) != 1:
         exif[0x112] = orientation
@@ -148,16 +148,16 @@ def dress(image: Image.Image) -> dict[str, Any]:
 def at_equal_bytes(original: bytes, size: int) -> bytes | None:
     """Pillow's `save` at the highest quality that is no larger than ``size``, for lossy stills.
 
-    It is told orientation and profile, which `save(quality=…)` alone would lose.
+    It gets the orientation and the profile too, which `save(quality=…)` alone would lose.
     """
     image = Image.open(io.BytesIO(original))
     if image.format not in LOSSY or (image.format != "MPO" and getattr(image, "n_frames", 1) > 1):
         return None
-    told = dress(image)
+    options = save_options(image)
     low, high, best = 1, 100, None
     while low <= high:
         quality = (low + high) // 2
-        content = naive(original, quality, **told)
+        content = naive(original, quality, **options)
         if content is not None and len(content) <= size:
             low, best = quality + 1, content
         else:
@@ -342,7 +342,7 @@ def enlarged(crop: Image.Image, side: int) -> Image.Image:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("folder", type=Path, help="pictures, also in folders below")
+    parser.add_argument("folder", type=Path, help="images, also in folders below")
     parser.add_argument("--reduce-by", type=int, default=50, help="percent, default 50")
     parser.add_argument("--page", type=Path, help="folder for sheets of the worst crops")
     parser.add_argument("--sheets", type=int, default=24, help="how many, default 24")

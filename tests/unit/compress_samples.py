@@ -1,4 +1,4 @@
-"""Pictures for the tests of the compression, made with Pillow; the same ones every time."""
+"""Sample images for the tests of compression, made with Pillow; the same ones every time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def photo(size: Size = (200, 150)) -> Image.Image:
     return image
 
 
-def see_through(size: Size = (200, 150)) -> Image.Image:
+def fading_photo(size: Size = (200, 150)) -> Image.Image:
     """A photo that fades out to the left."""
     image = photo(size).convert("RGBA")
     image.putalpha(Image.linear_gradient("L").rotate(90).resize(size))
@@ -43,13 +43,13 @@ def drawing(size: Size = (200, 150)) -> Image.Image:
     return image
 
 
-def film(frames: int = 5, size: Size = (80, 60)) -> list[Image.Image]:
+def animation(frames: int = 5, size: Size = (80, 60)) -> list[Image.Image]:
     """A ball that rolls over a photo."""
-    pictures = [photo(size) for _ in range(frames)]
-    for number, picture in enumerate(pictures):
+    images = [photo(size) for _ in range(frames)]
+    for number, image in enumerate(images):
         ball = (number * 9, 10, number * 9 + 20, 30)
-        ImageDraw.Draw(picture).ellipse(ball, fill=(250, 220, 0))
-    return pictures
+        ImageDraw.Draw(image).ellipse(ball, fill=(250, 220, 0))
+    return images
 
 
 def saved(image: Image.Image, format: str, **how: Any) -> bytes:
@@ -58,7 +58,9 @@ def saved(image: Image.Image, format: str, **how: Any) -> bytes:
     return file.getvalue()
 
 
-def saved_film(format: str, frames: list[Image.Image], durations: list[int], **how: Any) -> bytes:
+def saved_animation(
+    format: str, frames: list[Image.Image], durations: list[int], **how: Any
+) -> bytes:
     return saved(
         frames[0], format, save_all=True, append_images=frames[1:], duration=durations, **how
     )

@@ -1,4 +1,4 @@
-"""What a shop sees of its compressed pictures: half the bytes, the same look."""
+"""Every kind of image comes out with half its bytes and the same look."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from PIL import Image, ImageCms, ImageOps
 
 from compress import Options, Unreadable, compress
 from tests.unit.compress_samples import (
+    animation,
     difference,
     drawing,
-    film,
+    fading_photo,
     opened,
     photo,
     saved,
-    saved_film,
-    see_through,
+    saved_animation,
     timing,
 )
 
@@ -24,11 +24,11 @@ STILLS = {
     "jpeg_grey": saved(photo().convert("L"), "JPEG", quality=90),
     "jpeg_cmyk": saved(photo().convert("CMYK"), "JPEG", quality=90),
     "png": saved(photo(), "PNG"),
-    "png_alpha": saved(see_through(), "PNG"),
+    "png_alpha": saved(fading_photo(), "PNG"),
     "png_grey": saved(photo().convert("L"), "PNG"),
     "webp": saved(photo(), "WEBP", quality=80),
     "webp_lossless": saved(photo(), "WEBP", lossless=True),
-    "webp_alpha": saved(see_through(), "WEBP", quality=80),
+    "webp_alpha": saved(fading_photo(), "WEBP", quality=80),
     "avif": saved(photo(), "AVIF", quality=80),
     "bmp": saved(photo(), "BMP"),
     "tiff": saved(photo(), "TIFF"),
@@ -54,7 +54,7 @@ def test_every_kind_of_still_looks_as_it_did(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in STILLS if name != "bmp"])
-def test_a_picture_keeps_its_format(name: str) -> None:
+def test_an_image_keeps_its_format(name: str) -> None:
     done = compress(STILLS[name])
     assert opened(done.content).format == opened(STILLS[name]).format
     assert done.format == name.split("_")[0]
@@ -120,7 +120,7 @@ def test_a_jpeg_that_is_mostly_thumbnail_only_loses_the_thumbnail() -> None:
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "AVIF"])
 def test_an_animation_keeps_its_frames_their_timing_and_the_loop(format: str) -> None:
-    original = saved_film(format, film(), DURATIONS, loop=3)
+    original = saved_animation(format, animation(), DURATIONS, loop=3)
     done = compress(original)
     assert len(done.content) <= len(original) // 2
     assert timing(done.content) == timing(original) == DURATIONS
@@ -128,13 +128,13 @@ def test_an_animation_keeps_its_frames_their_timing_and_the_loop(format: str) ->
 
 
 def test_all_pages_of_a_tiff_stay() -> None:
-    pages = film(3)
+    pages = animation(3)
     original = saved(pages[0], "TIFF", save_all=True, append_images=pages[1:])
     assert getattr(opened(compress(original).content), "n_frames", 1) == 3
 
 
 def test_all_sizes_of_an_icon_stay() -> None:
-    original = saved(see_through((128, 128)), "ICO", sizes=[(16, 16), (64, 64)])
+    original = saved(fading_photo((128, 128)), "ICO", sizes=[(16, 16), (64, 64)])
     smaller = opened(compress(original).content)
     assert smaller.info["sizes"] == {(16, 16), (64, 64)}
 
@@ -146,7 +146,7 @@ def test_few_colours_stay_exactly_as_they_are() -> None:
     assert opened(done.content).convert("RGB").tobytes() == drawing().tobytes()
 
 
-def test_what_cannot_be_halved_is_never_larger() -> None:
+def test_a_file_that_cannot_be_halved_is_never_larger() -> None:
     original = saved(Image.new("1", (1, 1)), "PNG")
     done = compress(original)
     assert len(done.content) <= len(original)
@@ -175,7 +175,7 @@ def test_transparent_pixels_become_white_in_a_jpeg() -> None:
     assert opened(done.content).getpixel((150, 150)) == (255, 255, 255)
 
 
-def test_a_maximum_makes_the_picture_fit_and_keeps_its_proportions() -> None:
+def test_a_maximum_makes_the_image_fit_and_keeps_its_proportions() -> None:
     done = compress(STILLS["jpeg"], Options(max_width=100, max_height=100))
     assert (done.width, done.height) == (100, 75)
     assert done.scale == 0.5
@@ -187,7 +187,7 @@ def test_a_maximum_never_enlarges() -> None:
 
 
 @pytest.mark.parametrize("name", STILLS)
-def test_the_same_picture_gives_the_same_bytes(name: str) -> None:
+def test_the_same_image_gives_the_same_bytes(name: str) -> None:
     assert compress(STILLS[name]) == compress(STILLS[name])
 
 
@@ -206,14 +206,14 @@ def test_the_same_picture_gives_the_same_bytes(name: str) -> None:
         (STILLS["webp"][:1000], "broken_image"),
     ],
 )
-def test_what_is_no_picture_is_refused_with_its_reason(content: bytes, code: str) -> None:
+def test_a_file_that_is_not_an_image_is_refused_with_the_reason(content: bytes, code: str) -> None:
     with pytest.raises(Unreadable) as refused:
         compress(content)
     assert refused.value.code == code
     assert str(refused.value).endswith(".")
 
 
-def test_a_picture_over_the_limit_is_refused_before_it_is_decoded() -> None:
+def test_an_image_over_the_limit_is_refused_before_it_is_decoded() -> None:
     bomb = saved(Image.new("1", (12_000, 12_000)), "PNG")
     with pytest.raises(Unreadable) as refused:
         compress(bomb)
@@ -221,7 +221,7 @@ def test_a_picture_over_the_limit_is_refused_before_it_is_decoded() -> None:
 
 
 def test_the_limit_counts_all_frames() -> None:
-    original = saved_film("GIF", film(), DURATIONS)
+    original = saved_animation("GIF", animation(), DURATIONS)
     with pytest.raises(Unreadable) as refused:
         compress(original, max_pixels=80 * 60 * 4)
     assert refused.value.code == "image_too_large"

@@ -1,4 +1,4 @@
-"""Files that are broken, cut off or lie: a clear refusal or a faithful picture, and no more."""
+"""Files that are broken, cut off or lie are refused, or come out as a faithful image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ import pytest
 from PIL import Image
 
 from compress import Unreadable, compress
-from tests.unit.compress_samples import film, opened, photo, saved, saved_film, see_through
+from tests.unit.compress_samples import (
+    animation,
+    fading_photo,
+    opened,
+    photo,
+    saved,
+    saved_animation,
+)
 
 SIZE = (24, 18)
 CODES = {"empty_image", "not_an_image", "broken_image", "image_too_large"}
@@ -26,22 +33,22 @@ SMALL = {
     "png": saved(photo(SIZE), "PNG"),
     "png_palette": saved(photo(SIZE).quantize(16), "PNG"),
     "png_16_bit": saved(photo(SIZE).convert("I;16"), "PNG"),
-    "apng": saved_film("PNG", film(3, SIZE), [40, 80, 120]),
-    "webp": saved(see_through(SIZE), "WEBP"),
+    "apng": saved_animation("PNG", animation(3, SIZE), [40, 80, 120]),
+    "webp": saved(fading_photo(SIZE), "WEBP"),
     "webp_lossless": saved(photo(SIZE), "WEBP", lossless=True),
-    "webp_film": saved_film("WEBP", film(3, SIZE), [40, 80, 120]),
-    "gif": saved_film("GIF", film(3, SIZE), [40, 80, 120]),
+    "webp_animation": saved_animation("WEBP", animation(3, SIZE), [40, 80, 120]),
+    "gif": saved_animation("GIF", animation(3, SIZE), [40, 80, 120]),
     "avif": saved(photo(SIZE), "AVIF"),
     "tiff": saved(photo(SIZE), "TIFF", compression="tiff_lzw"),
     "tiff_jpeg": saved(photo(SIZE), "TIFF", compression="jpeg"),
     "bmp": saved(photo(SIZE), "BMP"),
-    "ico": saved(see_through((32, 32)), "ICO", sizes=[(16, 16), (32, 32)]),
+    "ico": saved(fading_photo((32, 32)), "ICO", sizes=[(16, 16), (32, 32)]),
 }
 MUTATIONS = 200
 
 
 def outcome(content: bytes) -> str:
-    """How it ended; anything but a refusal or a picture no larger than the input is an error."""
+    """How it ended; anything but a refusal or an image no larger than the input is an error."""
     try:
         done = compress(content, max_pixels=100_000)
     except Unreadable as refused:
@@ -53,7 +60,7 @@ def outcome(content: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_a_file_cut_off_anywhere_is_refused_or_still_a_picture(name: str) -> None:
+def test_a_file_cut_off_anywhere_is_refused_or_still_an_image(name: str) -> None:
     content = SMALL[name]
     ends = {outcome(content[:length]) for length in range(0, len(content), 10)}
     assert ends <= CODES | METHODS
@@ -61,7 +68,7 @@ def test_a_file_cut_off_anywhere_is_refused_or_still_a_picture(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_changed_bytes_are_refused_or_still_a_picture(name: str) -> None:
+def test_changed_bytes_are_refused_or_still_an_image(name: str) -> None:
     chance = random.Random(name)  # noqa: S311 - repeatable, not secret
     ends = {outcome(changed(SMALL[name], chance)) for _ in range(MUTATIONS)}
     assert ends <= CODES | METHODS
@@ -131,7 +138,7 @@ def test_a_gif_of_countless_empty_frames_is_refused_quickly() -> None:
     assert refused.value.code == "image_too_large"
 
 
-def test_a_picture_beyond_the_memory_there_is_ends_as_a_refusal() -> None:
+def test_an_image_that_needs_more_memory_than_there_is_is_refused() -> None:
     code = (
         "import resource, sys; from pathlib import Path\n"
         "from compress import Unreadable, compress\n"

@@ -1,4 +1,4 @@
-"""What a user sees of compressed PNGs: the same colours, sharp drawings, white that stays white."""
+"""Compressed PNGs keep their colours: drawings stay sharp, and white stays white."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 from compress import Options, compress
 from compress.png.chunks import chunk, chunks, with_chunks
-from tests.unit.compress_samples import difference, drawing, opened, photo, saved, see_through
+from tests.unit.compress_samples import difference, drawing, fading_photo, opened, photo, saved
 
 LINEAR = chunk(b"gAMA", struct.pack(">I", 100_000))
 WIDE = chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000))
@@ -20,27 +20,27 @@ SRGB = chunk(b"sRGB", b"\0")
 COLOUR_CHUNKS = (b"cICP", b"gAMA", b"cHRM")
 
 
-def told(content: bytes) -> bytes:
-    """What the file says of its colours before the palette, where the standard wants it."""
+def colour_chunks(content: bytes) -> bytes:
+    """The chunks about colour; they have to come before the palette."""
     names = [name for name, _ in chunks(content)]
     first = min(names.index(each) for each in (b"PLTE", b"IDAT") if each in names)
     assert not set(names[first:]) & {*COLOUR_CHUNKS}
     return b"".join(chunk(name, data) for name, data in chunks(content) if name in COLOUR_CHUNKS)
 
 
-@pytest.mark.parametrize("image", [photo(), drawing(), see_through()], ids=["RGB", "few", "RGBA"])
-@pytest.mark.parametrize("said", [LINEAR, LINEAR + WIDE, SRGB_GAMMA + WIDE, DISPLAY_P3])
-def test_colours_are_told_as_they_were(image: Image.Image, said: bytes) -> None:
-    original = with_chunks(saved(image, "PNG", compress_level=1), said)
+@pytest.mark.parametrize("image", [photo(), drawing(), fading_photo()], ids=["RGB", "few", "RGBA"])
+@pytest.mark.parametrize("stated", [LINEAR, LINEAR + WIDE, SRGB_GAMMA + WIDE, DISPLAY_P3])
+def test_the_colour_space_stays_as_it_was(image: Image.Image, stated: bytes) -> None:
+    original = with_chunks(saved(image, "PNG", compress_level=1), stated)
     done = compress(original)
-    assert told(done.content) == said
+    assert colour_chunks(done.content) == stated
     assert difference(opened(original), opened(done.content)) < 20
 
 
-@pytest.mark.parametrize("said", [SRGB_GAMMA, SRGB + LINEAR, SRGB + WIDE], ids=repr)
-def test_what_says_only_what_every_browser_takes_for_granted_goes(said: bytes) -> None:
-    done = compress(with_chunks(saved(photo(), "PNG"), said))
-    assert told(done.content) == b""
+@pytest.mark.parametrize("stated", [SRGB_GAMMA, SRGB + LINEAR, SRGB + WIDE], ids=repr)
+def test_chunks_that_state_what_browsers_assume_anyway_are_removed(stated: bytes) -> None:
+    done = compress(with_chunks(saved(photo(), "PNG"), stated))
+    assert colour_chunks(done.content) == b""
 
 
 def line_plot(size: tuple[int, int] = (500, 400)) -> Image.Image:
@@ -60,7 +60,7 @@ def test_a_line_plot_that_is_packed_well_keeps_its_pixels() -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "P"])
-def test_a_white_ground_stays_exactly_white(mode: str) -> None:
+def test_a_white_background_stays_exactly_white(mode: str) -> None:
     image = photo((300, 200)).convert(mode)
     ImageDraw.Draw(image).rectangle((0, 0, 299, 80), fill=255 if mode == "L" else "white")
     done = compress(saved(image, "PNG"))
@@ -81,7 +81,7 @@ def test_a_small_mark_in_its_own_colour_keeps_it() -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
-def test_what_fits_without_loss_keeps_every_pixel(mode: str) -> None:
+def test_an_image_that_fits_without_loss_keeps_every_pixel(mode: str) -> None:
     image = drawing().convert("L").convert(mode) if mode == "I;16" else drawing().convert(mode)
     done = compress(saved(image, "PNG", compress_level=0))
     assert done.method == "lossless"
@@ -98,7 +98,7 @@ def test_the_transparent_colours_of_a_palette_stay_transparent() -> None:
     assert after.getchannel("A").tobytes() == before.getchannel("A").tobytes()
 
 
-def test_a_large_photo_is_packed_beside_the_worker() -> None:
+def test_a_large_photo_is_packed_in_a_process_of_its_own() -> None:
     noise = np.random.default_rng(1).integers(0, 40, (800, 1000, 3), np.uint8)
     image = ImageChops.add(photo((1000, 800)), Image.fromarray(noise))
     original = saved(image, "PNG", compress_level=1)

@@ -1,4 +1,4 @@
-"""A picture with an unusual colour profile looks the same afterwards, in every format."""
+"""An image with an unusual colour profile looks the same afterwards, in every format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms, ImageStat
 
 from compress import Options, compress
-from tests.unit.compress_samples import drawing, opened, photo, saved, see_through
+from tests.unit.compress_samples import drawing, fading_photo, opened, photo, saved
 
 Column = tuple[float, float, float]
 
@@ -107,7 +107,7 @@ def test_a_profile_too_large_to_keep_is_applied(format: str, name: str) -> None:
 @pytest.mark.parametrize("name", SPACES)
 @pytest.mark.parametrize(
     "image",
-    [drawing(), photo((400, 300)).quantize(200), see_through((400, 300))],
+    [drawing(), photo((400, 300)).quantize(200), fading_photo((400, 300))],
     ids=["few", "P", "RGBA"],
 )
 def test_every_kind_of_png_keeps_its_look(image: Image.Image, name: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from compress import Options, compress
-from tests.unit.compress_samples import opened, saved, saved_film, timing
+from tests.unit.compress_samples import opened, saved, saved_animation, timing
 
 FORMATS_OF_MODE = {
     "1": ["PNG", "TIFF", "BMP", "GIF", "JPEG"],
@@ -119,7 +119,7 @@ def test_any_animation_keeps_its_frames_and_their_timing(
     drawn = [scribbled("RGB", (40, 30), seed, 30) for seed, _ in frames]
     for number, frame in enumerate(drawn):
         frame.putpixel((number, 0), (number, 99, 99))  # or Pillow would join equal frames
-    original = saved_film(format, drawn, [10 * time for _, time in frames], loop=loop)
+    original = saved_animation(format, drawn, [10 * time for _, time in frames], loop=loop)
     done = compress(original)
     assert timing(done.content) == timing(original)
     assert opened(done.content).info.get("loop") == opened(original).info.get("loop")
@@ -128,6 +128,6 @@ def test_any_animation_keeps_its_frames_and_their_timing(
 @pytest.mark.parametrize("format", ["webp", "png"])
 def test_equal_frames_stay_frames_of_their_own(format: str) -> None:
     drawn = [scribbled("RGB", (60, 60), seed, 30) for seed in (1, 2, 2, 2, 3)]
-    original = saved_film("AVIF", drawn, [100, 70, 50, 30, 10])  # AVIF does not join them
+    original = saved_animation("AVIF", drawn, [100, 70, 50, 30, 10])  # AVIF does not join them
     done = compress(original, Options(format=format, reduce_by=1))
     assert timing(done.content) == [100, 70, 50, 30, 10]

@@ -1,4 +1,4 @@
-"""While a large picture is compressed, the other threads of the worker go on."""
+"""The other threads of a worker go on while a large image is compressed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from compress import compress
 
-LONGEST_PAUSE = 5.0  # seconds; a lease of 30 is renewed every 10
+MAX_PAUSE = 5.0  # seconds; a lease of 30 is renewed every 10
 
 
 def test_a_large_png_does_not_stop_the_other_threads() -> None:
@@ -33,4 +33,4 @@ def test_a_large_png_does_not_stop_the_other_threads() -> None:
     beating.join()
 
     assert made.target_met
-    assert max(pauses) < LONGEST_PAUSE
+    assert max(pauses) < MAX_PAUSE
