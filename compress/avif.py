@@ -11,7 +11,7 @@ from dataclasses import replace
 from PIL import Image
 
 from compress.decoded_image import DecodedImage
-from compress.encoding import Encoding, save
+from compress.encoding import Encoding, save_to_bytes
 from compress.input_image import InputImage
 from compress.quality_search import SearchRange, finest_that_fits, start_from_sample
 
@@ -65,7 +65,7 @@ def _gain_of_slow_speed(frame: Image.Image, x: float) -> float:
 
 
 def _encode(image: DecodedImage, x: float, speed: int) -> bytes:
-    return save(
+    return save_to_bytes(
         image.first_frame,
         "AVIF",
         save_all=image.animated,

@@ -1,4 +1,4 @@
-"""One encoded image: its bytes, or their predicted number, and how it was made."""
+"""An encoded image: its bytes or their predicted number, and Pillow's ``save`` that makes them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lossless(content: bytes) -> Encoding:
     return Encoding(content=content, size=len(content), method="lossless")
 
 
-def save(frame: Image.Image, pillow_format: str, **parameters: Any) -> bytes:
+def save_to_bytes(frame: Image.Image, pillow_format: str, **parameters: Any) -> bytes:
     """The frame as a file's bytes; ``parameters`` are those of Pillow's ``save``."""
     small = frame.width * frame.height <= MAX_IN_MEMORY
     with io.BytesIO() if small else scratch_file() as file:
@@ -52,5 +52,5 @@ def save(frame: Image.Image, pillow_format: str, **parameters: Any) -> bytes:
 def scratch_file() -> IO[bytes]:
     """A file in memory where the system has them, otherwise a temporary file without a name."""
     if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("picture"), "w+b")
+        return os.fdopen(os.memfd_create("image"), "w+b")
     return tempfile.TemporaryFile()

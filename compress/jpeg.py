@@ -14,7 +14,7 @@ from PIL import Image, JpegImagePlugin
 
 from compress import jpeg_model as model
 from compress.decoded_image import DecodedImage
-from compress.encoding import Encoding, save
+from compress.encoding import Encoding, save_to_bytes
 from compress.input_image import InputImage
 from compress.quality_search import SearchRange, finest_that_fits, start_from_sample
 from compress.sampling import sample_strips
@@ -31,17 +31,14 @@ def encode_jpeg(image: DecodedImage, budget: int, source: InputImage) -> Encodin
     """
     floor = max(model.FLOOR, _input_coarseness(source))
     is_large = image.pixels > model.WORTH_A_SAMPLE
-    is_sampled = is_large or source.format != "jpeg"
     search_range, chroma = _search_range(image, budget, source), "4:2:0"
-    if is_sampled:
-        search_range = _start_from_strips(image, budget, search_range, chroma)
+    search_range = _corrected_by_sample(image, budget, source, search_range, chroma)
     if is_large and search_range.start > floor:
         return _below_floor(search_range, floor, budget)
     if search_range.start <= model.MAX_X_FOR_444 and _has_full_chroma(source):
         start, chroma = search_range.clamp(search_range.start + model.X_OF_444), "4:4:4"
         search_range = replace(search_range, start=start)
-        if is_sampled:
-            search_range = _start_from_strips(image, budget, search_range, chroma)
+        search_range = _corrected_by_sample(image, budget, source, search_range, chroma)
     options = image.save_options()
     result = finest_that_fits(
         lambda x: _encode(image.first_frame, x, chroma, **options), budget, search_range
@@ -68,9 +65,12 @@ def _search_range(image: DecodedImage, budget: int, source: InputImage) -> Searc
     )
 
 
-def _start_from_strips(
-    image: DecodedImage, budget: int, search_range: SearchRange, chroma: str
+def _corrected_by_sample(
+    image: DecodedImage, budget: int, source: InputImage, search_range: SearchRange, chroma: str
 ) -> SearchRange:
+    """With ``start`` from a sample; unchanged for a small JPEG, where the guess is good enough."""
+    if source.format == "jpeg" and image.pixels <= model.WORTH_A_SAMPLE:
+        return search_range
     sample, share = sample_strips(image.first_frame, model.SAMPLE_ROWS)
     return start_from_sample(
         lambda x: _encode(sample, x, chroma),
@@ -88,7 +88,7 @@ def _below_floor(search_range: SearchRange, floor: float, budget: int) -> Encodi
 
 
 def _encode(frame: Image.Image, x: float, chroma: str, **options: bytes) -> bytes:
-    return save(
+    return save_to_bytes(
         frame,
         "JPEG",
         qtables=model.quantisation_tables(round(x * model.STEPS)),

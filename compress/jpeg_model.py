@@ -1,7 +1,7 @@
 """What we know of JPEG before the first encode: quantisation tables, sizes, limits of quality.
 
-One number x, the coarseness, stands for a JPEG's quality: its tables are 2^x times those that
-jpegli uses at quality 60. All constants below were fitted, measured or read from jpegli; each
+One number x, the coarseness, stands for a JPEG's quality: its tables are about 2^x times those
+that jpegli uses at quality 60. All constants below were fitted, measured or read from jpegli; each
 stands with the formula to which it belongs. "Points" are points of SSIMULACRA 2, measured with
 benchmarks/compression.py.
 """
@@ -109,8 +109,8 @@ def quantisation_tables(steps: int) -> list[list[int]]:
 def coarseness_of(luma: Sequence[int] | None) -> float:
     """The x of a JPEG's luma table; FINEST where there is none, or none that is valid.
 
-    From the harmonic mean over its entries, so that the small ones, which cost the bytes, count
-    most.
+    From the harmonic mean of how much coarser its entries are than the base table's, because the
+    small entries cost most of the bytes.
     """
     if not luma or 0 in luma:
         return FINEST
@@ -124,8 +124,9 @@ def slope_at(bits_per_pixel: float) -> float:
 
 
 def first_guess(input_x: float, subsampling: int | None, share: float, slope: float) -> float:
-    """The x that reaches ``share`` of the input's bytes; ``subsampling`` None is for another format
-    than JPEG (formula 4).
+    """The x that makes the best use of ``share`` of the input's bytes (formula 4).
+
+    ``subsampling`` is None for an input that is not a JPEG.
     """
     x = START + START_PER_INPUT * input_x + math.log(share / FITTED_SHARE) / slope
     return x if subsampling is None else x + START_OF_CHROMA.get(subsampling, 0.0)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from compress import colour, palette
 from compress.decoded_image import DecodedImage
-from compress.encoding import Encoding, lossless, save
+from compress.encoding import Encoding, lossless, save_to_bytes
 from compress.input_image import InputImage
 from compress.quality_search import SearchRange, finest_that_fits
 
@@ -98,7 +98,7 @@ def _save_pages(image: DecodedImage, pages: tuple[Image.Image, ...], **options: 
     for page in pages:
         page.encoderinfo = options or LOSSLESS.get(page.mode, DEFLATE_HORIZONTAL)
     first, *others = pages
-    return save(
+    return save_to_bytes(
         first,
         "TIFF",
         save_all=True,

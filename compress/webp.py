@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 from compress.decoded_image import DecodedImage
-from compress.encoding import Encoding, save
+from compress.encoding import Encoding, save_to_bytes
 from compress.input_image import InputImage
 from compress.quality_search import SearchRange, finest_that_fits, start_from_sample
 
@@ -63,7 +63,7 @@ def _encode(image: DecodedImage, x: float) -> bytes:
     if not image.animated:
         return _encode_still(first, x, _method(first), **options)
     durations = [round(duration) for duration in image.durations]
-    content = save(
+    content = save_to_bytes(
         first,
         "WEBP",
         save_all=True,
@@ -80,7 +80,7 @@ def _encode(image: DecodedImage, x: float) -> bytes:
 
 def _encode_still(frame: Image.Image, x: float, method: int, **options: bytes) -> bytes:
     quality, alpha_quality = 100 - x, _alpha_quality(x)
-    return save(
+    return save_to_bytes(
         frame, "WEBP", quality=quality, alpha_quality=alpha_quality, method=method, **options
     )
 
@@ -138,7 +138,7 @@ def _restore_joined_frames(content: bytes, durations: list[int]) -> bytes:
 
 
 def _transparent_frame(duration: int) -> bytes:
-    file = save(Image.new("RGBA", (1, 1)), "WEBP", lossless=True)
+    file = save_to_bytes(Image.new("RGBA", (1, 1)), "WEBP", lossless=True)
     pixel = dict(_chunks(file))[b"VP8L"]
     frame = bytes(12) + duration.to_bytes(3, "little") + b"\0" + pixel
     return b"ANMF" + struct.pack("<I", len(frame)) + frame

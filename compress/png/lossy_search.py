@@ -59,8 +59,8 @@ class LossySearch:
     reduction: Reduction
     estimate: Estimate
     budget: int
+    well_per_quick: float
     best: Candidate = field(init=False)
-    well_per_quick: float = field(init=False)
     quick: dict[float, bytes] = field(default_factory=dict)
     packed: dict[float, bytes] = field(default_factory=dict)
 
@@ -96,8 +96,13 @@ def search(
     image: DecodedImage, reduction: Reduction, estimate: Estimate, budget: int
 ) -> LossySearch:
     """The finest reduction that is predicted to fit, or the smallest; nothing is packed yet."""
-    state = LossySearch(image=image, reduction=reduction, estimate=estimate, budget=budget)
-    state.well_per_quick = estimate.well_per_quick
+    state = LossySearch(
+        image=image,
+        reduction=reduction,
+        estimate=estimate,
+        budget=budget,
+        well_per_quick=estimate.well_per_quick,
+    )
     _find_best(state, reduction.search_range, CLOSE * budget)
     return state
 
