@@ -26,7 +26,7 @@ from compress.steps import (
 STEPS: tuple[Callable[[State], None], ...] = (
     remove_metadata,  # with the pixels untouched: enough for a file that is mostly metadata
     convert_to_format,  # where another format was asked for
-    apply_costly_profile,  # a colour profile that would take too much of the budget
+    apply_costly_profile,  # a colour profile too large for the budget
     limit_dimensions,  # max_width and max_height
     reduce_quality_then_pixels,
 )

@@ -13,9 +13,8 @@ from compress import colour
 from compress.decoded_image import DecodedImage
 from compress.encoding import Encoding
 
-# Each step makes the sides shorter by at least a quarter. The longer one stays at least so long.
-MAX_STEP = 0.75
-MIN_SIDE = 16  # pixels
+MAX_STEP = 0.75  # the factor for the sides: each step takes away at least a quarter of them
+MIN_SIDE = 16  # pixels; no image is tried whose longer side would be shorter
 
 
 class Result(NamedTuple):

@@ -80,7 +80,7 @@ def convert_to_format(state: State) -> None:
 
 
 def apply_costly_profile(state: State) -> None:
-    """In sRGB without a profile, where that takes too much of the budget."""
+    """In sRGB without a profile, where the profile is too large or not one for the pixels."""
     state.image = convert.apply_costly_profile(state.image, state.budget)
 
 

@@ -19,14 +19,14 @@ from compress.input_image import InputImage
 from compress.png.chunks import colour_space_chunks, metadata_chunks, with_chunks
 from compress.png.estimate import WELL_PER_QUICK_FLAT, Estimate, estimate
 from compress.png.lossy_search import LossySearch, Reduction, pack, search
+from compress.png.optimiser import MAX_SMALL_FLAT
 from compress.png.packing import Frames, pack_well
 from compress.quality_search import SearchRange
 
-# Limits of the estimated size, as multiples of the budget: up to them it may still fit, because so
-# far off can the estimate be. A small image, which is cheap to pack with more filters, may be
-# further off.
+# Limits of the estimated size, as multiples of the budget. Up to them the image may still fit,
+# because the estimate is off by as much; by more for a small image, which is packed with more
+# filters than the estimate was made with.
 MAY_FIT_LOSSLESS, MAY_FIT_LOSSLESS_SMALL, MAY_FIT_LOSSY = 1.1, 1.35, 1.15
-MAX_SMALL = 250_000  # pixels
 
 # Levels. The coarseness is half a step between them. Up to a step of MAX_CLEAR_STEP the error is so
 # small that a palette is not tried; above COARSEST_STEP even photos show bands.
@@ -52,7 +52,7 @@ def encode_png(image: DecodedImage, budget: int, source: InputImage) -> Encoding
 
 
 def _encode_pixels(image: DecodedImage, budget: int) -> Encoding:
-    """Without ancillary chunks."""
+    """The encoding without ancillary chunks."""
     frames = colour.to_common_mode(colour.to_basic_mode(frame) for frame in image.frames)
     basic = replace(image, frames=tuple(colour.clear_hidden_colours(frame) for frame in frames))
     estimated = estimate(basic)
@@ -64,7 +64,7 @@ def _encode_pixels(image: DecodedImage, budget: int) -> Encoding:
 
 def _pack_lossless(image: DecodedImage, estimated: Estimate, budget: int) -> bytes:
     """The image without loss; empty where that is not expected to fit."""
-    small = image.pixels <= MAX_SMALL
+    small = image.pixels <= MAX_SMALL_FLAT
     limit = budget * (MAY_FIT_LOSSLESS_SMALL if small else MAY_FIT_LOSSLESS)
     is_16_bit = image.first_frame.mode == "I;16"
     if image.animated or is_16_bit or estimated.size <= limit:

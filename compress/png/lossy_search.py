@@ -20,11 +20,11 @@ MAX_PACKED = 3
 # A packed PNG in this share of the budget ends the search. Below it, something finer may fit; it
 # is packed when it is predicted to be larger by the factor FINER.
 GOOD_ENOUGH, FINER = 0.9, 1.03
-# Limits of the predicted size, as multiples of the budget. A reduction up to CLOSE may fit. One
-# above HOPELESS is not packed, and above TOO_FAR none below the floor is tried: from eight colours
-# to two does not save so much.
+# Limits of the predicted size, as multiples of the budget. Up to CLOSE a reduction may still fit.
+# Above HOPELESS it is not packed. Above TOO_FAR nothing below the floor is tried, because two
+# colours in place of eight do not save as much.
 CLOSE, HOPELESS, TOO_FAR = 1.05, 1.25, 2.5
-# Smaller images are packed even if it is hopeless, since few smaller sizes are left to try.
+# An image with shorter sides is packed even then, because few smaller sizes are left to try.
 MIN_HOPELESS_SIDE = 160  # pixels
 # A favoured value is worth a try down to this share of what was found.
 MIN_FAVOURED = 0.65

@@ -33,8 +33,8 @@ LARGE_PHOTO = Effort(("Entropy",), 7, 0.08)
 PHOTO = Effort(("Entropy",), 10, 0.25)
 MAX_SMALL_FLAT, MAX_PHOTO = 250_000, 4_000_000  # pixels
 
-# oxipng holds the interpreter's lock: for at most so many seconds may the other threads wait. A
-# process takes 20 ms to start.
+# oxipng holds the interpreter's lock, so the other threads wait. Work that is expected to take more
+# seconds than this goes to a process of its own, which takes 20 ms to start.
 MAX_SECONDS_HELD = 0.4
 
 
