@@ -111,7 +111,10 @@ def test_requests_take_turns(database: Database, store: Stores) -> None:
         answer(database, limit=HEAD_START)
         answer(database, limit=1)
 
-    served = [answer(database, limit=3) for _ in range(4)]
+    served = []
+    for _ in range(4):
+        served.append(answer(database, limit=3))
+        time.sleep(0.005)  # the order of turns is by the millisecond
 
     assert served == [first, second, first, second]
 

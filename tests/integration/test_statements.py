@@ -6,9 +6,14 @@ Server, and read by a T-SQL parser.
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import re
+import textwrap
 import uuid
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +22,7 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.sql import ClauseElement
 
 from database import Database
+from tests.conftest import empty_database
 from tests.integration.conftest import Product, completed
 from work_queue import read_queries
 from work_queue.claims import ClaimedImage, claim_images, renew_claims, work_is_due
@@ -28,6 +34,20 @@ from work_queue.outcomes import Outcome, record_outcomes
 
 pytestmark = pytest.mark.integration
 Statements = list[str]
+DOCUMENT = Path(__file__).parents[2] / "docs" / "statements.sql"
+COMMENT: dict[str, Any] = {"initial_indent": "-- ", "subsequent_indent": "-- "}
+HEAD = """\
+-- Every statement of the service as SQL Server gets it, under the function of work_queue/ that runs
+-- it. Written by tests/integration/test_statements.py, which fails when it is stale.
+"""
+
+
+class Compiled(NamedTuple):
+    """A statement in T-SQL, and the function of work_queue/ that runs it."""
+
+    function: str
+    purpose: str  # the first sentence of its docstring
+    statement: str
 
 
 def whole_job(database: Database) -> None:
@@ -75,21 +95,44 @@ def poll(database: Database, public_id: uuid.UUID) -> None:
     assert len(database.read(read_queries.find_attempts, webhook.id)) == 1
 
 
-@pytest.fixture
-def statements(database: Database) -> Statements:
-    """The statements of a whole job, in T-SQL, in their order."""
-    compiled: Statements = []
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> list[Compiled]:
+    """The statements of a whole job, in their order."""
+    found: list[Compiled] = []
 
     def compile_too(_: Any, statement: ClauseElement, rows: Any, row: Any, __: Any) -> None:
-        dialect: Any = mssql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
-        dialect._supports_offset_fetch = True  # as after a look at any server since 2012
-        values = rows[0] if rows else row
-        as_t_sql: Any = statement.compile(dialect=dialect, column_keys=list(values) or None)
-        compiled.append(as_t_sql.construct_expanded_state(values).statement)
+        function, purpose = running_step()
+        found.append(Compiled(function, purpose, as_t_sql(statement, rows[0] if rows else row)))
 
-    sa.event.listen(database.engine, "before_execute", compile_too)
-    whole_job(database)
-    return [" ".join(statement.split()) for statement in compiled]
+    with empty_database(tmp_path_factory.mktemp("statements")) as url:
+        database = Database(url)
+        sa.event.listen(database.engine, "before_execute", compile_too)
+        whole_job(database)
+        database.engine.dispose()
+    return found
+
+
+def as_t_sql(statement: ClauseElement, values: dict[str, Any]) -> str:
+    dialect: Any = mssql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    dialect._supports_offset_fetch = True  # as after a look at any server since 2012
+    compiled: Any = statement.compile(dialect=dialect, column_keys=list(values) or None)
+    return str(compiled.construct_expanded_state(values).statement)
+
+
+def running_step() -> tuple[str, str]:
+    """The function of work_queue/ that the transaction runs, and what it is for."""
+    frames = [frame for frame in inspect.stack() if "/work_queue/" in frame.filename]
+    frame = frames[-1]
+    module = importlib.import_module(f"work_queue.{Path(frame.filename).stem}")
+    function = getattr(module, frame.function)
+    purpose = inspect.getdoc(function) or ""
+    return f"{Path(frame.filename).stem}.{frame.function}", purpose.partition("\n\n")[0]
+
+
+@pytest.fixture
+def statements(compiled: list[Compiled]) -> Statements:
+    """The statements in one line each."""
+    return [" ".join(each.statement.split()) for each in compiled]
 
 
 Find = Callable[..., str]
@@ -169,3 +212,32 @@ def test_the_answer_to_a_copy_is_written_by_the_index_of_copies(find: Find) -> N
     answer = find("UPDATE images", "WHERE images.copy_of = ")
 
     assert "images.status = N'Pending' AND images.copy_of IS NOT NULL" in answer
+
+
+def test_the_document_of_the_statements_is_not_stale(compiled: list[Compiled]) -> None:
+    wanted = document(compiled)
+    found = DOCUMENT.read_text() if DOCUMENT.exists() else ""
+
+    if found != wanted:
+        DOCUMENT.write_text(wanted)
+    assert found == wanted, "docs/statements.sql was stale; it has been written anew: look at it"
+
+
+def document(compiled: list[Compiled]) -> str:
+    """Each statement once, formatted by the parser, under the function that runs it."""
+    parts = [HEAD]
+    for function in dict.fromkeys(each.function for each in compiled):
+        of_function = [each for each in compiled if each.function == function]
+        purpose = " ".join(of_function[0].purpose.split())
+        parts.append(
+            "\n" + "\n".join(textwrap.wrap(f"{function}: {purpose}", 97, **COMMENT)) + "\n"
+        )
+        for statement in {shape(each.statement): each.statement for each in of_function}.values():
+            parts.append(sqlglot.transpile(statement, read="tsql", write="tsql", pretty=True)[0])
+            parts.append(";\n")
+    return "".join(parts)
+
+
+def shape(statement: str) -> str:
+    """What is the same for any number of rows and hosts."""
+    return re.sub(r"TOP \d+|\(?hosts\.host NOT IN \(.*?\)( OR \(1 = 1\)\))?", "", statement)
