@@ -1,4 +1,8 @@
-"""The environment, read once into one frozen object; nothing else reads it."""
+"""The environment, read once into one frozen object; nothing else reads it.
+
+A setting is what an operator may want to change. Other numbers, such as the size of a batch, are
+constants at the top of the module that uses them.
+"""
 
 from __future__ import annotations
 

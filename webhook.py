@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Self
 
 import standardwebhooks
@@ -89,13 +90,14 @@ def signed_headers(secret: str, message_id: str, body: bytes) -> Mapping[str, st
 def attempt(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
     """Send once. 2xx delivers, 410 ends it, a redirect is not followed and is a failure."""
     try:
-        answer = client.post(url, body, headers, seconds=ATTEMPT_SECONDS)
+        response = client.post(url, body, headers, seconds=ATTEMPT_SECONDS)
     except OutboundError as error:
         return DeliveryAttempt(None, str(error), error.permanent, error.retry_after)
-    if 200 <= answer.status < 300:
-        return DeliveryAttempt(answer.status, None)
-    refused = f"The receiver answered {answer.status}."
-    return DeliveryAttempt(answer.status, refused, answer.status == 410, answer.retry_after)
+    if 200 <= response.status < 300:
+        return DeliveryAttempt(response.status, None)
+    refused = f"The receiver answered {response.status}."
+    is_final = response.status == HTTPStatus.GONE
+    return DeliveryAttempt(response.status, refused, is_final, response.retry_after)
 
 
 def retry_seconds(
@@ -109,7 +111,7 @@ def retry_seconds(
 
 
 class Deliveries:
-    """Delivers what is due in threads of its own, so that no receiver holds up a picture.
+    """Delivers what is due in threads of its own, so that no receiver holds up an image.
 
     Use as a context manager: leaving it waits for the attempts that are under way.
     """

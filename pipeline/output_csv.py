@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from database import Database
@@ -28,52 +29,65 @@ def complete_requests(db: Database, storage: Storage, settings: Settings, worker
     """Complete the requests whose images have all ended; returns how many.
 
     One whose output CSV can't be written now, as on a full disk, is tried again when this worker's
-    claim has run out.
+    claim has expired.
     """
-    finished = 0
+    completed = 0
     while request := db.write(claim_finished, worker, settings.lease_seconds):
         try:
-            _write_output_csv(db, storage, settings, worker, request)
+            OutputCsv(db, storage, settings, worker, request).write()
         except OSError:
             logger.exception("output CSV not written", extra={"request_id": request.public_id})
             continue
         if db.write(complete_request, worker, request, settings.webhook_schedule[0]):
-            finished += 1
+            completed += 1
             logger.info("request completed", extra={"request_id": request.public_id})
-    return finished
+    return completed
 
 
-def _write_output_csv(
-    db: Database, storage: Storage, settings: Settings, worker: str, request: FinishedRequest
-) -> None:
-    """From the uploaded file, or, where that is gone or no longer what was taken in, from the
-    database: a request must end."""
-    try:
-        with storage.upload(request.public_id) as path:
-            _write(db, storage, settings, worker, request, _uploaded(path, request))
-    except (FileNotFoundError, InvalidCsv, ValueError):
-        logger.exception("upload not readable", extra={"request_id": request.public_id})
-        _write(db, storage, settings, worker, request, StoredManifest(db, request.id))
+@dataclass(frozen=True)
+class OutputCsv:
+    """The output CSV of one request that this worker has claimed."""
 
+    db: Database
+    storage: Storage
+    settings: Settings
+    worker: str
+    request: FinishedRequest
 
-def _uploaded(path: Path, request: FinishedRequest) -> Manifest:
-    return open_manifest(
-        path,
-        url_columns=column_names(request.url_column),
-        max_rows=sys.maxsize,  # it was taken in; a limit lowered since must not keep it from ending
-    )
+    def write(self) -> None:
+        """Write it from the uploaded file, or from the database where that can't be read any more.
 
+        A request must end, whatever happened to its upload. Raises OSError.
+        """
+        try:
+            with self.storage.upload(self.request.public_id) as path:
+                self._write(self._uploaded(path))
+        except (FileNotFoundError, InvalidCsv, ValueError):
+            logger.exception("upload not readable", extra={"request_id": self.request.public_id})
+            self._write(StoredManifest(self.db, self.request.id))
 
-def _write(
-    db: Database,
-    storage: Storage,
-    settings: Settings,
-    worker: str,
-    request: FinishedRequest,
-    rows: writer.Rows,
-) -> None:
-    with storage.output_csv(request.public_id) as file:
-        writer.write(rows, _results(db, settings, worker, request), file)
+    def _uploaded(self, path: Path) -> Manifest:
+        return open_manifest(
+            path,
+            url_columns=column_names(self.request.url_column),
+            max_rows=sys.maxsize,  # it was accepted; a limit lowered since must not stop it
+        )
+
+    def _write(self, rows: writer.Rows) -> None:
+        with self.storage.output_csv(self.request.public_id) as file:
+            writer.write(rows, self._results(), file)
+
+    def _results(self) -> Iterator[Result]:
+        base, public_id = self.settings.public_base_url, self.request.public_id
+        lease_seconds = self.settings.lease_seconds
+        for image in finished_images(self.db, self.worker, self.request, lease_seconds):
+            name = image.output_name
+            yield Result(
+                row_number=image.row_number,
+                position=image.position,
+                output_url=image_url(base, public_id, name) if name else "",
+                error=image.error_message or "",
+            )
 
 
 class StoredManifest:
@@ -98,17 +112,3 @@ class StoredManifest:
     def _row(self, product: ProductRow, urls: list[str]) -> Row:
         names = (product.serial_number, product.product_name)
         return Row(product.row_number, *names, tuple(urls), (*names, ",".join(urls)))
-
-
-def _results(
-    db: Database, settings: Settings, worker: str, request: FinishedRequest
-) -> Iterator[Result]:
-    base = settings.public_base_url
-    for image in finished_images(db, worker, request, settings.lease_seconds):
-        name, error = image.output_name, image.error_message
-        yield Result(
-            row_number=image.row_number,
-            position=image.position,
-            output_url=image_url(base, request.public_id, name) if name else "",
-            error=error or "",
-        )

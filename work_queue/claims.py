@@ -69,7 +69,7 @@ class ImageColumns(NamedTuple):
 
 
 class DueHost(NamedTuple):
-    """The host to claim from, with its request's options; ``unanswered`` counts its images."""
+    """The host to claim from, and its request, of which ``remaining`` images have not ended."""
 
     request_id: int
     host_number: int
@@ -79,7 +79,7 @@ class DueHost(NamedTuple):
     format: str
     max_width: int | None
     max_height: int | None
-    unanswered: int
+    remaining: int
 
 
 # --- the statements of a claim; each is made once, as making one costs more than running it -----
@@ -118,12 +118,12 @@ def due_host() -> sa.Select[*tuple[Any, ...]]:
         Image.request_id == Host.request_id, Image.host_number == Host.number, is_due(Image)
     )
     is_excluded = Host.host.in_(sa.bindparam("excluded_hosts", expanding=True))
-    unanswered = Request.total - Request.completed - Request.failed
+    remaining = Request.total - Request.completed - Request.failed
     return (
         sa.select(
             *(Host.request_id, Host.number, Host.host),
             *(Request.public_id, Request.reduce_by, Request.format),
-            *(Request.max_width, Request.max_height, unanswered),
+            *(Request.max_width, Request.max_height, remaining),
         )
         .join(Request, Request.id == Host.request_id)
         .where(Host.request_id == request_id, Host.number >= first_pending)
@@ -148,8 +148,8 @@ def claim_of_host(limit: int) -> sa.UpdateBase:
 @cache
 def serve_request() -> sa.Update:
     """Move a request to the end of the line, unless it still has its head start."""
-    answered = Request.completed + Request.failed
-    served_at = sa.case((answered >= HEAD_START, utc_now()), else_=Request.served_at)
+    ended = Request.completed + Request.failed
+    served_at = sa.case((ended >= HEAD_START, utc_now()), else_=Request.served_at)
     return (
         sa.update(Request)
         .with_hint("WITH (ROWLOCK, READPAST)", dialect_name="mssql")  # or all wait for one row
@@ -206,17 +206,17 @@ def claim_images(
 ) -> list[ClaimedImage] | None:
     """Claim up to ``limit`` due images of one host, of the request that was served longest ago.
 
-    They are at most one part in ``shares`` of the request's unanswered images, so that no process
+    They are at most one part in ``shares`` of the request's remaining images, so that no process
     takes all of a small request, and at most what ``limit_of_host`` allows for the chosen host.
 
     Hosts in ``excluded_hosts`` are left to others or to later. A new request comes first until
-    HEAD_START of its images are answered, so that a small one is done before the large ones go on;
+    HEAD_START of its images have ended, so that a small one is done before the large ones go on;
     not so without ``head_start``. None when nothing is due; empty when others were quicker.
     """
     chosen = _next_in_turn(tx, excluded_hosts, head_start)
     if chosen is None:
         return None
-    share = max(chosen.unanswered // shares, 1)
+    share = max(chosen.remaining // shares, 1)
     of_host = limit_of_host(chosen.host) if limit_of_host else limit
     claim = {"worker": worker, "lease_seconds": lease_seconds}
     place = {"of_request": chosen.request_id, "of_host": chosen.host_number}

@@ -145,10 +145,10 @@ class Figures(NamedTuple):
 class Image(Base):
     """One URL of a product; the position is its place in the row, the first is 1.
 
-    ``attempts`` counts the claims that were answered and the one under way. ``crash_count`` is 1
-    once a claim has expired, and one more each time that the image is tried after that. ``copy_of``
-    is the first image of the request with the same URL, if that is another one; its outcome is that
-    of its copies.
+    ``attempts`` counts the claims that ended with an outcome, and the one under way.
+    ``crash_count`` is 1 once a claim has expired, and one more each time that the image is tried
+    after that. ``copy_of`` is the first image of the request with the same URL, if that is another
+    one; its outcome is that of its copies.
     """
 
     __tablename__ = "images"

@@ -67,13 +67,13 @@ class Outcome:
 
     @classmethod
     def release(cls, image: ClaimedImage, seconds: float = 0) -> Self:
-        """Not answered, through no fault of the image: it is due again in ``seconds``."""
+        """Not worked on, through no fault of the image: it is due again in ``seconds``."""
         as_before = {"attempts": image.attempts - 1, "crash_count": image.crash_count}
         return cls(image, Status.PENDING, as_before, seconds)
 
     @property
-    def is_answer(self) -> bool:
-        """Whether the image is done with, rather than to be tried again."""
+    def ends_image(self) -> bool:
+        """Whether the image is completed or failed, rather than to be tried again."""
         return self.status is not Status.PENDING
 
 
@@ -154,7 +154,7 @@ def record_outcomes(tx: Connection, worker: str, outcomes: Collection[Outcome]) 
         settled.append(
             SettledImage(image.request_id, outcome.status, outcome.columns, found.copies)
         )
-        if found.copies and outcome.is_answer:
+        if found.copies and outcome.ends_image:
             settle_copies(tx, image.id, columns)
     if updates:
         tx.execute(update_image(), updates)
@@ -175,7 +175,7 @@ def _columns(outcome: Outcome, now: datetime) -> dict[str, Any]:
         "attempts": outcome.image.attempts,
         "crash_count": outcome.image.crash_count,
         "next_attempt_at": now + timedelta(seconds=outcome.wait),
-        "completed_at": now if outcome.is_answer else None,
+        "completed_at": now if outcome.ends_image else None,
         **NO_RESULT,
         **outcome.columns,
     }
@@ -193,10 +193,10 @@ def count_settled(tx: Connection, settled: Iterable[SettledImage]) -> bool:
 
     True when that was the last image of a request.
     """
-    answered = [image for image in settled if image.status is not Status.PENDING]
+    ended = [image for image in settled if image.status is not Status.PENDING]
     by_request = attrgetter("request_id")
     has_ended = False
-    for request_id, group in groupby(sorted(answered, key=by_request), key=by_request):
+    for request_id, group in groupby(sorted(ended, key=by_request), key=by_request):
         added = tx.execute(add_to_counters(), {"counted": request_id, **_added(group)}).first()
         has_ended = has_ended or (added is not None and added[0] == added[1])
     return has_ended
