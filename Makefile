@@ -44,7 +44,7 @@ bench: $(VENV)/installed-dev
 
 # The stamps are younger than the lists of packages: only a list that changed is installed again.
 $(VENV)/installed: requirements.txt
-	@sh commands/check_python.sh $(PYTHON)
+	@sh commands/support/check_python.sh $(PYTHON)
 	@echo "Installing requirements.txt into $(VENV) (once, and when it changes)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
@@ -56,7 +56,7 @@ $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	@touch $@
 
 needs:
-	@sh commands/install_for_tests.sh
+	@sh commands/support/install_for_tests.sh
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov

@@ -17,7 +17,7 @@ from benchmarks.origin import END, Origin
 from benchmarks.report import Figure, Result
 from benchmarks.setup import Setup
 from benchmarks.stage import running
-from commands.ports import is_answered
+from commands.support.ports import accepts_connections
 from tests.system import ROOT, eventually, free_port
 
 CALLERS = 16  # connections at a time, kept alive: enough for the server's two processes
@@ -60,7 +60,7 @@ def _bare_flask() -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.bare_flask"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as server:  # noqa: S603
         try:
-            eventually(lambda: is_answered("127.0.0.1", port))
+            eventually(lambda: accepts_connections("127.0.0.1", port))
             yield f"http://127.0.0.1:{port}/"
         finally:
             server.terminate()

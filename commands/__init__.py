@@ -1,1 +1,1 @@
-"""What `make run` and `make demo` do, once `.venv` stands."""
+"""What `make` runs: a file a command, and in `support` what the commands share."""

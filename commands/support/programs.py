@@ -1,4 +1,4 @@
-"""The programs that a command starts: however the command ends, all of them end with it."""
+"""Start programs, watch them, and stop all of them however the command ends."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GRACE_SECONDS = 10  # from SIGTERM to SIGKILL, for all programs together
 POLL_SECONDS = 0.1
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal is closed
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal is closed
 
 
 class Died(SystemExit):
-    """A program that should run on has ended by itself."""
+    """A program that should keep running has ended by itself."""
 
 
 @dataclass(frozen=True)
 class Program:
     name: str
     process: subprocess.Popen[bytes]
-    is_needed: bool  # by the others, and so it ends after them
+    is_needed: bool  # by the others, so it is stopped after them
 
 
 class Programs:
-    """Use as a context manager: leaving it stops what was started.
+    """Use as a context manager: leaving it stops every program that was started.
 
-    A signal only sets a flag, which ``pause`` looks at. So none can strike between the start of
-    a program and the line that remembers it.
+    A signal only sets a flag, which ``pause`` checks. So no signal can interrupt between the start
+    of a program and the line that records it.
     """
 
     def __init__(self, output: IO[bytes] | None = None) -> None:
@@ -42,7 +42,7 @@ class Programs:
         self._is_asked_to_stop = False
 
     def __enter__(self) -> Self:
-        for number in STOPPING:
+        for number in STOP_SIGNALS:
             signal.signal(number, self._ask_to_stop)
         return self
 
@@ -59,7 +59,9 @@ class Programs:
         *,
         is_needed: bool = False,
     ) -> None:
-        """In a group of its own: Ctrl-C comes here first, and then everything ends in order."""
+        """Start a program in its own process group: Ctrl-C reaches only this process, which then
+        stops the programs in order. Raises SystemExit when the program cannot be started.
+        """
         try:
             process = subprocess.Popen(
                 command,
@@ -75,7 +77,7 @@ class Programs:
         self._programs.append(Program(name, process, is_needed))
 
     def pause(self, seconds: float = POLL_SECONDS) -> None:
-        """Sleep a little. Raises SystemExit when asked to stop, and Died for a dead program."""
+        """Sleep. Raises SystemExit when asked to stop, and Died when a program has ended."""
         time.sleep(seconds)
         if self._is_asked_to_stop:
             print("Stopping")
@@ -85,7 +87,7 @@ class Programs:
                 raise Died(f"{program.name} ended by itself (exit code {code}): all is stopped.")
 
     def watch(self) -> None:
-        """Until somebody asks to stop, or a program dies."""
+        """Wait until a signal asks to stop, or a program ends; raises as ``pause`` does."""
         while True:
             self.pause()
 

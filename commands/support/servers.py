@@ -1,4 +1,4 @@
-"""What a demo needs around the service: the shop's web server, and a receiver of webhooks."""
+"""The servers that a demo needs around the service: a shop's photos, and a webhook receiver."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, Thread
 from pathlib import Path
 from typing import Any
 
-LARGEST_BODY = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Notification:
-    """A webhook as it came in."""
+    """A webhook as it was received."""
 
     headers: dict[str, str]
     body: bytes
 
 
-class Photos(SimpleHTTPRequestHandler):
-    """The files of a folder, without a line for each."""
+class PhotoHandler(SimpleHTTPRequestHandler):
+    """Serves the files of a folder."""
 
     def log_message(self, *_: Any) -> None:
-        """The demo shows what happens."""
+        """Print nothing: the demo prints its own progress."""
 
 
-class Receiver(BaseHTTPRequestHandler):
-    """Takes notifications into a queue and answers 204."""
+class WebhookHandler(BaseHTTPRequestHandler):
+    """Puts notifications into a queue and responds with 204."""
 
     def __init__(self, received: queue.Queue[Notification], *arguments: Any) -> None:
         self.received = received
         super().__init__(*arguments)
 
     def do_POST(self) -> None:
-        length = min(int(self.headers.get("Content-Length", 0)), LARGEST_BODY)
+        length = min(int(self.headers.get("Content-Length", 0)), MAX_BODY_BYTES)
         self.received.put(Notification(dict(self.headers), self.rfile.read(length)))
         self.send_response(204)
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """The demo shows what happens."""
+        """Print nothing: the demo prints its own progress."""
 
 
-def photos(folder: Path) -> partial[Photos]:
-    return partial(Photos, directory=str(folder))
+def photo_handler(folder: Path) -> partial[PhotoHandler]:
+    return partial(PhotoHandler, directory=str(folder))
 
 
-def receiver(received: queue.Queue[Notification]) -> partial[Receiver]:
-    return partial(Receiver, received)
+def webhook_handler(received: queue.Queue[Notification]) -> partial[WebhookHandler]:
+    return partial(WebhookHandler, received)
 
 
 @contextmanager
-def served(handler: partial[Any], port: int = 0) -> Iterator[int]:
-    """Serve on loopback, on this port or where 0 on any; yields the port."""
+def serving(handler: partial[Any], port: int = 0) -> Iterator[int]:
+    """Serve on this port of loopback, or on any free one for 0; yields the port."""
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
