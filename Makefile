@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo schema sqlserver-check test check bench needs clean
+.PHONY: help run demo schema migrate sqlserver-check test check bench needs clean
 
 help:
 	@echo "make run     start Redis (if there is none), the API and a worker; Ctrl-C stops them"
@@ -11,6 +11,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   lint, types, and the tests with their coverage"
 	@echo "make bench   measure it, some 40 minutes; QUICK=1 is a smoke; ONLY=throughput,growth PHOTOS=folder"
+	@echo "make migrate bring the database to the newest schema version, after an update of the service"
 	@echo "make schema and make sqlserver-check, with DATABASE_URL=mssql+pyodbc://...: see docs/sqlserver.md"
 	@echo "make clean   remove .venv and caches, never data"
 
@@ -23,8 +24,11 @@ demo: $(VENV)/installed
 schema: $(VENV)/installed
 	@$(BIN)/python -m commands schema
 
+migrate: $(VENV)/installed
+	@$(BIN)/python -m commands migrate
+
 sqlserver-check: $(VENV)/installed
-	@$(BIN)/python -m commands sqlserver_check
+	@$(BIN)/python -m commands sqlserver-check
 
 test: $(VENV)/installed-dev needs
 	$(BIN)/python -m pytest -n 4 --dist worksteal

@@ -1,11 +1,30 @@
-"""python -m commands run|demo|schema|sqlserver_check"""
+"""`python -m commands`: every command of the service, as a group."""
+# ruff: noqa: E402 - Ctrl-C during the imports below should end the command without a traceback.
 
 from __future__ import annotations
 
-import importlib
 import signal
-import sys
 
-# Until something is started there is nothing to stop: Ctrl-C just ends the command.
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-importlib.import_module(f"commands.{sys.argv[1]}").main()
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # commands that start programs handle it themselves
+
+import click
+
+import settings
+from commands.demo import demo
+from commands.migrate import migrate
+from commands.run import run
+from commands.schema import schema
+from commands.sqlserver_check import sqlserver_check
+
+
+@click.group()
+@click.version_option(settings.version(), prog_name="image-service")
+def main() -> None:
+    """Run, try and maintain the image service."""
+
+
+for command in (run, demo, schema, migrate, sqlserver_check):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

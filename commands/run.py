@@ -1,15 +1,23 @@
-"""The whole service on this machine, until Ctrl-C: Redis if there is none, the API and a worker."""
+"""`run`: the whole service on this machine."""
 
 from __future__ import annotations
 
 import tempfile
+
+import click
 
 import settings
 from commands.support import redis_server, service
 from commands.support.programs import Programs
 
 
-def main() -> None:
+@click.command()
+def run() -> None:
+    """Start the service and stop it with Ctrl-C.
+
+    Starts the API and a worker, and a Redis server if REDIS_URL names one of this machine that
+    isn't running yet. When one of these programs ends, all of them are stopped.
+    """
     environment = service.environment()
     chosen = settings.read(environment)
     if chosen.public_base_url == settings.Settings.public_base_url:

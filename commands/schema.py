@@ -1,11 +1,19 @@
-"""python -m commands schema: make the tables on the SQL Server that DATABASE_URL names."""
+"""`schema`: the tables of a SQL Server, made by schema.sql."""
 
 from __future__ import annotations
+
+import click
 
 import settings
 from migrations import sql_server
 
 
-def main() -> None:
+@click.command()
+def schema() -> None:
+    """Run schema.sql on a SQL Server.
+
+    DATABASE_URL names the server and the database, which is made if it is missing. To run it
+    again does no harm; a database of an earlier version needs `migrate` instead.
+    """
     sql_server.create(settings.load().database_url)
     print("schema.sql was run.")

@@ -1,11 +1,19 @@
-"""python -m commands sqlserver_check: say what is fine with DATABASE_URL, and what is not."""
+"""`sqlserver-check`: whether the service can work with a SQL Server."""
 
 from __future__ import annotations
+
+import click
 
 import settings
 from migrations import sql_server
 
 
-def main() -> None:
+@click.command()
+def sqlserver_check() -> None:
+    """Check the SQL Server that DATABASE_URL names.
+
+    Looks at the driver, the login, the tables, the login's rights and the server's options. Stops
+    at the first problem and says what it is.
+    """
     for sentence in sql_server.check(settings.load().database_url):
         print(f"ok  {sentence}")

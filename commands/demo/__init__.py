@@ -1,18 +1,17 @@
-"""The service at work on samples/products.csv, beside whatever else runs on this machine.
-
-It has ports, a Redis, a database and folders of its own, and leaves nothing behind.
-"""
+"""`demo`: the service at work on samples/products.csv, apart from whatever else runs here."""
 
 from __future__ import annotations
 
-import argparse
 import base64
 import queue
 import secrets
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import requests
 
 import settings
@@ -27,8 +26,14 @@ PREFERRED_API_PORT = 5000
 LOG_LINES = 30
 
 
-def main() -> None:
-    stays = not _arguments().exit
+@click.command()
+@click.option("--exit", "exits", is_flag=True, help="Stop when the images are done.")
+def demo(*, exits: bool) -> None:
+    """Show the service at work on the sample products.
+
+    Uploads samples/products.csv, waits for its images and its webhook, and checks the results.
+    Uses ports, a Redis server, a database and folders of its own, and removes them at the end.
+    """
     redis = redis_server.find()
     received: queue.Queue[Notification] = queue.Queue()
     with (
@@ -37,29 +42,28 @@ def main() -> None:
         serving(photo_handler(PHOTOS), free_port(PHOTO_PORT)) as photo_port,
         serving(webhook_handler(received)) as webhook_port,
         Programs(log) as programs,
+        _log_printed_on_failure(Path(log.name)),
     ):
         environment = own_environment(folder, photo_port, webhook_port)
         chosen = settings.read(environment)
-        walkthrough = Walkthrough(programs, chosen, received)
-        try:
-            redis_server.start(programs, redis, chosen.redis_url, folder)
-            service.start(programs, chosen, environment)
-            problems = walkthrough.play(photo_port, webhook_port)
-            if stays:
-                print("All this stays up until Ctrl-C.")
-                programs.watch()
-        except (Died, TooSlow, requests.RequestException):
-            print(*Path(log.name).read_text(errors="replace").splitlines()[-LOG_LINES:], sep="\n")
-            raise
+        redis_server.start(programs, redis, chosen.redis_url, folder)
+        service.start(programs, chosen, environment)
+        problems = Walkthrough(programs, chosen, received).play(photo_port, webhook_port)
+        if not exits:
+            print("All this stays up until Ctrl-C.")
+            programs.watch()
     if problems:
         raise SystemExit("The demo did not go as it should.")
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("command")
-    parser.add_argument("--exit", action="store_true", help="stop when the images are done")
-    return parser.parse_args()
+@contextmanager
+def _log_printed_on_failure(log: Path) -> Iterator[None]:
+    """Print the last lines of the programs' log when one of them fails."""
+    try:
+        yield
+    except (Died, TooSlow, requests.RequestException):
+        print(*log.read_text(errors="replace").splitlines()[-LOG_LINES:], sep="\n")
+        raise
 
 
 def own_environment(folder: str, photo_port: int, webhook_port: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`make run` and `make demo`, without the part of make that installs: what a user sees of them."""
+"""What a user sees of the commands, without the part of make that installs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from typing import Self
 
 import pytest
 
+import migrations
+import settings
+from database import Database
+from tests.earlier_database import database_at
 from tests.system import PATIENCE, ROOT, eventually, free_port
 
 READY = "The service is ready"
@@ -28,7 +32,7 @@ class Command:
         self.process = subprocess.Popen(
             [sys.executable, "-u", "-m", "commands", *arguments],
             cwd=ROOT,
-            env={**os.environ, **environment},  # noqa: TID251 - handed on
+            env={**os.environ, **environment},  # noqa: TID251 - passed on
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -184,3 +188,64 @@ def test_a_redis_that_cannot_be_had_is_said_in_one_line(
         assert refused.ended() == 1
     assert refused.output.count("\n") == 1
     assert f"REDIS_URL: {reason.format(**ports)}" in refused.output
+
+
+def output_of(*arguments: str, code: int = 0, **environment: str) -> str:
+    """What a command prints that ends by itself with this exit code."""
+    with Command(*arguments, **environment) as command:
+        assert command.ended() == code, command.output
+    return command.output
+
+
+def url_at(file: Path, revision: str, *, is_versioned: bool = True) -> str:
+    """The URL of an embedded database at a revision."""
+    db = database_at(file, revision, is_versioned=is_versioned)
+    db.engine.dispose()
+    return f"sqlite:///{file}"
+
+
+def test_the_version_is_that_of_the_service() -> None:
+    assert output_of("--version") == f"image-service, version {settings.version()}\n"
+
+
+@pytest.mark.parametrize("is_versioned", [True, False])
+def test_migrate_brings_an_earlier_database_to_the_newest_version(
+    tmp_path: Path, is_versioned: bool
+) -> None:
+    url = url_at(tmp_path / "test.db", "0001", is_versioned=is_versioned)
+
+    output = output_of("migrate", DATABASE_URL=url)
+
+    sentence = f"The database was at schema version 0001 and is at {migrations.newest()} now."
+    assert output.splitlines()[-1] == sentence
+    assert (tmp_path / "test.db.version-0001").exists()
+    assert migrations.reason_against(Database(url)) is None
+
+
+def test_migrate_leaves_a_database_of_the_newest_version_as_it_is(tmp_path: Path) -> None:
+    url = url_at(tmp_path / "test.db", "head")
+
+    output = output_of("migrate", DATABASE_URL=url)
+
+    assert output == f"The database is at schema version {migrations.newest()} already.\n"
+    assert not list(tmp_path.glob("*.version-*"))
+
+
+def test_migrate_makes_a_database_where_there_is_none(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new.db"
+
+    output = output_of("migrate", DATABASE_URL=url)
+
+    assert output == f"The database was made: schema version {migrations.newest()}.\n"
+    assert migrations.reason_against(Database(url)) is None
+
+
+def test_migrate_refuses_a_database_of_a_later_version_in_a_sentence(tmp_path: Path) -> None:
+    url = url_at(tmp_path / "test.db", "head")
+    with Database(url).engine.connect().execution_options(writes=True) as tx, tx.begin():
+        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+    sentence = output_of("migrate", code=1, DATABASE_URL=url).splitlines()[-1]
+
+    assert sentence.startswith("The database is at schema version 9999, which version ")
+    assert sentence.endswith("does not know: start the newer version that made it.")
