@@ -7,7 +7,7 @@ import tempfile
 import click
 
 import settings
-from commands.support import redis_server, service
+from commands.support import environment, redis_server, service
 from commands.support.programs import Programs
 
 
@@ -18,15 +18,15 @@ def run() -> None:
     Starts the API and a worker, and a Redis server if REDIS_URL names one of this machine that
     isn't running yet. When one of these programs ends, all of them are stopped.
     """
-    environment = service.environment()
-    chosen = settings.read(environment)
+    variables = environment.load()
+    chosen = settings.read(variables)
     if chosen.public_base_url == settings.Settings.public_base_url:
-        environment["PUBLIC_BASE_URL"] = service.address(chosen)  # links follow HOST and PORT
+        variables["PUBLIC_BASE_URL"] = service.address(chosen)  # links follow HOST and PORT
     service.check_port(chosen)
     redis = None if redis_server.is_running(chosen.redis_url) else redis_server.find()
     with tempfile.TemporaryDirectory(prefix="redis-") as folder, Programs() as programs:
         if redis:
             redis_server.start(programs, redis, chosen.redis_url, folder)
-        service.start(programs, chosen, environment)
+        service.start(programs, chosen, variables)
         print(f"\n  The service is ready: {service.address(chosen)}   (Ctrl-C stops it)\n")
         programs.watch()

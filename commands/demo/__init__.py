@@ -16,7 +16,7 @@ import requests
 
 import settings
 from commands.demo.walkthrough import PHOTO_PORT, PHOTOS, TooSlow, Walkthrough
-from commands.support import redis_server, service
+from commands.support import environment, redis_server, service
 from commands.support.ports import free_port
 from commands.support.programs import Died, Programs
 from commands.support.servers import Notification, photo_handler, serving, webhook_handler
@@ -44,10 +44,10 @@ def demo(*, exits: bool) -> None:
         Programs(log) as programs,
         _log_printed_on_failure(Path(log.name)),
     ):
-        environment = own_environment(folder, photo_port, webhook_port)
-        chosen = settings.read(environment)
+        variables = own_variables(folder, photo_port, webhook_port)
+        chosen = settings.read(variables)
         redis_server.start(programs, redis, chosen.redis_url, folder)
-        service.start(programs, chosen, environment)
+        service.start(programs, chosen, variables)
         problems = Walkthrough(programs, chosen, received).play(photo_port, webhook_port)
         if not exits:
             print("All this stays up until Ctrl-C.")
@@ -66,10 +66,10 @@ def _log_printed_on_failure(log: Path) -> Iterator[None]:
         raise
 
 
-def own_environment(folder: str, photo_port: int, webhook_port: int) -> dict[str, str]:
-    """The environment without the user's own settings; only the demo's two servers are allowed."""
+def own_variables(folder: str, photo_port: int, webhook_port: int) -> dict[str, str]:
+    """The variables without the user's own settings; only the demo's two servers are allowed."""
     ours = {field.name.upper() for field in fields(Settings)}
-    others = {name: value for name, value in service.environment().items() if name not in ours}
+    others = {name: value for name, value in environment.load().items() if name not in ours}
     port = free_port(PREFERRED_API_PORT)
     return {
         **others,

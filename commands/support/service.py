@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import requests
 
 from commands.support.ports import listen_error
-from commands.support.programs import ROOT, Programs
+from commands.support.programs import Programs
 from settings import Settings
 
 # Where to reach a server that listens on all addresses.
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-
-
-def environment() -> dict[str, str]:
-    """The variables to start programs with: those of .env, overridden by this process's own."""
-    file = ROOT / ".env"
-    lines = file.read_text().splitlines() if file.exists() else []
-    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-    written = {name.strip(): value.strip().strip("'\"") for name, _, value in pairs}
-    return {**written, **os.environ}  # noqa: TID251 - it is passed on, not read
 
 
 def address(settings: Settings) -> str:
