@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import migrations
-import settings
+from commands.support import environment
 from database import Database
 from migrations import Version
 
@@ -17,7 +17,7 @@ def migrate() -> None:
     DATABASE_URL names the database. An empty one gets its tables; the embedded one is copied to a
     file beside it before it is changed. Stop the service first: it works with one version only.
     """
-    found = migrations.upgrade(Database(settings.load().database_url))
+    found = migrations.upgrade(Database(environment.database_url()))
     print(_in_a_sentence(found))
 
 

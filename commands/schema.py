@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-import settings
+from commands.support import environment
 from migrations import sql_server
 
 
@@ -15,5 +15,5 @@ def schema() -> None:
     DATABASE_URL names the server and the database, which is made if it is missing. To run it
     again does no harm; a database of an earlier version needs `migrate` instead.
     """
-    sql_server.create(settings.load().database_url)
+    sql_server.create(environment.database_url())
     print("schema.sql was run.")

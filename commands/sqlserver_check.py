@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-import settings
+from commands.support import environment
 from migrations import sql_server
 
 
@@ -15,5 +15,5 @@ def sqlserver_check() -> None:
     Looks at the driver, the login, the tables, the login's rights and the server's options. Stops
     at the first problem and says what it is.
     """
-    for sentence in sql_server.check(settings.load().database_url):
+    for sentence in sql_server.check(environment.database_url()):
         print(f"ok  {sentence}")
