@@ -59,7 +59,7 @@ $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-needs:
+needs: $(VENV)/installed
 	@sh commands/support/install_for_tests.sh
 
 clean:
