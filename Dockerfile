@@ -22,6 +22,7 @@ COPY api api
 COPY compress compress
 COPY manifest manifest
 COPY migrations migrations
+COPY outbound outbound
 COPY pipeline pipeline
 COPY resilience resilience
 COPY storage storage

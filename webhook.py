@@ -20,7 +20,7 @@ from typing import Any, Self
 import standardwebhooks
 
 from database import Database, Unavailable
-from outbound import Client, OutboundError
+from outbound import HttpClient, OutboundError
 from settings import Settings
 from storage import OUTPUT_CSV, image_url
 from work_queue import read_queries
@@ -87,7 +87,9 @@ def signed_headers(secret: str, message_id: str, body: bytes) -> Mapping[str, st
     return headers
 
 
-def attempt(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
+def attempt(
+    client: HttpClient, url: str, body: bytes, headers: Mapping[str, str]
+) -> DeliveryAttempt:
     """Send once. 2xx delivers, 410 ends it, a redirect is not followed and is a failure."""
     try:
         response = client.post(url, body, headers, seconds=ATTEMPT_SECONDS)
@@ -116,7 +118,7 @@ class Deliveries:
     Use as a context manager: leaving it waits for the attempts that are under way.
     """
 
-    def __init__(self, db: Database, client: Client, settings: Settings, worker: str) -> None:
+    def __init__(self, db: Database, client: HttpClient, settings: Settings, worker: str) -> None:
         self._database, self._client = db, client
         self._settings, self._worker = settings, worker
         self._threads = ThreadPoolExecutor(CONCURRENCY, "webhook")

@@ -29,7 +29,7 @@ import logs
 import migrations
 import settings
 from database import Database, Unavailable
-from outbound import Client
+from outbound import HttpClient
 from pipeline.housekeeping import Housekeeping
 from pipeline.watchdog import STUCK_SECONDS
 from pipeline.worker_loop import Processor
@@ -76,7 +76,7 @@ class Process:
     worker: str
     settings: Settings
     database: Database
-    client: Client
+    client: HttpClient
     storage: Storage
     processor: Processor
 
@@ -88,7 +88,7 @@ def process() -> Process:
     chosen = settings.load()
     worker = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
     db = Database(chosen.database_url)
-    client = Client(
+    client = HttpClient(
         allowed_ports=chosen.allowed_ports,
         allowed_private_hosts=chosen.allowed_private_hosts,
         connections=chosen.download_concurrency,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from outbound import Answer, Client, OutboundError
+from outbound import HttpClient, OutboundError, Response
 
 TRANSIENT_STATUSES = {408, 425, 429, *range(500, 600)}
 
@@ -30,7 +30,7 @@ class DownloadFailed(Exception):  # noqa: N818 - it is what happened, not a mist
         self.retry_after = retry_after
 
 
-def download(client: Client, url: str, *, seconds: float, max_bytes: int) -> bytes:
+def download(client: HttpClient, url: str, *, seconds: float, max_bytes: int) -> bytes:
     """The file at ``url``, whatever its type: that is told by its content, later.
 
     Raises DownloadFailed, also for an empty file and for a 2xx that is not 200: such an answer
@@ -47,13 +47,13 @@ def download(client: Client, url: str, *, seconds: float, max_bytes: int) -> byt
     return answer.body
 
 
-def _empty(answer: Answer) -> DownloadFailed:
+def _empty(answer: Response) -> DownloadFailed:
     """Headers that break off look like an empty file, so only a length that was told is final."""
     told = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
     return DownloadFailed("empty_image", "The file is empty.", permanent=told)
 
 
-def _refused(answer: Answer) -> DownloadFailed:
+def _refused(answer: Response) -> DownloadFailed:
     phrase = HTTPStatus(answer.status).phrase if answer.status in set(HTTPStatus) else ""
     return DownloadFailed(
         f"http_{answer.status}",

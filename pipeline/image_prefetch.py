@@ -7,7 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
-from outbound import Client
+from outbound import HttpClient
 from pipeline.download import DownloadFailed, download
 from pipeline.host_limits import HostLimits, Pauses
 from settings import MIB, Settings
@@ -26,7 +26,7 @@ class ImagePrefetcher:
     worker crashes too, it is clear why.
     """
 
-    def __init__(self, settings: Settings, client: Client, pauses: Pauses) -> None:
+    def __init__(self, settings: Settings, client: HttpClient, pauses: Pauses) -> None:
         self._settings, self._client, self._pauses = settings, client, pauses
         self.host_limits = HostLimits(settings.download_concurrency)
         self._threads = ThreadPoolExecutor(settings.download_concurrency, "download")

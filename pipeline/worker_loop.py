@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from database import Database
-from outbound import Client
+from outbound import HttpClient
 from pipeline.claiming import ImageClaimer
 from pipeline.download import DownloadFailed
 from pipeline.housekeeping import Housekeeping
@@ -34,7 +34,7 @@ class Processor:
     def __init__(
         self,
         db: Database,
-        client: Client,
+        client: HttpClient,
         storage: Storage,
         settings: Settings,
         *,

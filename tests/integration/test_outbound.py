@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from outbound import KEPT_HOSTS, Client, OutboundError
+from outbound import MAX_KEPT_HOSTS, HttpClient, OutboundError
 from tests import origin as origins
 from tests.origin import Origin, Resolver, closed_port, content, head, raw, redirect
 
@@ -35,7 +35,7 @@ def origin() -> Iterator[Origin]:
 
 
 @pytest.fixture
-def client(origin: Origin) -> Iterator[Client]:
+def client(origin: Origin) -> Iterator[HttpClient]:
     made = client_of(origin.address)
     yield made
     made.close()
@@ -76,17 +76,19 @@ def secure(certificate: tuple[Path, Path]) -> Iterator[Origin]:
         yield running
 
 
-def client_of(*private_hosts: tuple[str, int], ca_file: Path | None = None) -> Client:
+def client_of(*private_hosts: tuple[str, int], ca_file: Path | None = None) -> HttpClient:
     hosts = frozenset(private_hosts)
     more = {} if ca_file is None else {"ca_file": str(ca_file)}
-    return Client(allowed_ports=frozenset({80}), allowed_private_hosts=hosts, connections=8, **more)
+    return HttpClient(
+        allowed_ports=frozenset({80}), allowed_private_hosts=hosts, connections=8, **more
+    )
 
 
-def get(client: Client, url: str, max_bytes: int = MIB) -> bytes:
+def get(client: HttpClient, url: str, max_bytes: int = MIB) -> bytes:
     return client.get(url, seconds=10, max_bytes=max_bytes).body
 
 
-def refusal(client: Client, url: str, *, seconds: float = 10, max_bytes: int = MIB) -> str:
+def refusal(client: HttpClient, url: str, *, seconds: float = 10, max_bytes: int = MIB) -> str:
     with pytest.raises(OutboundError) as caught:
         client.get(url, seconds=seconds, max_bytes=max_bytes)
     return caught.value.code
@@ -102,7 +104,7 @@ def within(seconds: float) -> Iterator[None]:
 # What a good server sends
 
 
-def test_an_answer_has_its_status_headers_body_and_url(origin: Origin, client: Client) -> None:
+def test_an_answer_has_its_status_headers_body_and_url(origin: Origin, client: HttpClient) -> None:
     url = origin.on("/cup.jpg", content(PICTURE, headers={"X-Shop": "yes"}))
     answer = client.get(url, seconds=10, max_bytes=MIB)
     assert (answer.status, answer.body, answer.url) == (200, PICTURE, url)
@@ -110,24 +112,24 @@ def test_an_answer_has_its_status_headers_body_and_url(origin: Origin, client: C
 
 
 @pytest.mark.parametrize("status", [204, 206, 304, 400, 404, 429, 500, 503, 999])
-def test_any_status_is_an_answer(origin: Origin, client: Client, status: int) -> None:
+def test_any_status_is_an_answer(origin: Origin, client: HttpClient, status: int) -> None:
     url = origin.on("/cup.jpg", content(status=status))
     assert client.get(url, seconds=10, max_bytes=MIB).status == status
 
 
-def test_a_server_is_told_that_a_picture_is_wanted(origin: Origin, client: Client) -> None:
+def test_a_server_is_told_that_a_picture_is_wanted(origin: Origin, client: HttpClient) -> None:
     get(client, origin.on("/cup.jpg", content(PICTURE)))
     headers = origin.received[0].headers
     assert (headers["Accept"], headers["User-Agent"]) == ("image/*", "image-service/1")
 
 
-def test_one_connection_serves_many_pictures(origin: Origin, client: Client) -> None:
+def test_one_connection_serves_many_pictures(origin: Origin, client: HttpClient) -> None:
     url = origin.on("/cup.jpg", content(PICTURE))
     assert [get(client, url) for _ in range(5)] == [PICTURE] * 5
     assert origin.connections == 1
 
 
-def test_threads_share_a_client_and_its_connections(origin: Origin, client: Client) -> None:
+def test_threads_share_a_client_and_its_connections(origin: Origin, client: HttpClient) -> None:
     urls = [origin.on(f"/{number}", content(b"%d" % number)) for number in range(200)]
     with ThreadPoolExecutor(8) as threads:
         bodies = list(threads.map(lambda url: get(client, url), urls))
@@ -135,7 +137,7 @@ def test_threads_share_a_client_and_its_connections(origin: Origin, client: Clie
     assert origin.connections <= 8
 
 
-def test_no_thread_is_left_behind_by_a_transfer(origin: Origin, client: Client) -> None:
+def test_no_thread_is_left_behind_by_a_transfer(origin: Origin, client: HttpClient) -> None:
     url = origin.on("/cup.jpg", origins.close_at_once())
     before = threading.active_count()
     for _ in range(30):
@@ -144,22 +146,24 @@ def test_no_thread_is_left_behind_by_a_transfer(origin: Origin, client: Client) 
 
 
 def test_idle_connections_are_kept_for_some_hosts_only(
-    origin: Origin, client: Client, resolver: Resolver
+    origin: Origin, client: HttpClient, resolver: Resolver
 ) -> None:
     origin.on("/cup.jpg", content(PICTURE))
-    for number in range(KEPT_HOSTS + 10):
+    for number in range(MAX_KEPT_HOSTS + 10):
         resolver[f"{number}.example"] = ["127.0.0.1"]
         get(client, origin.url("/cup.jpg", host=f"{number}.example"))
-    origins.until(lambda: origin.open_connections == KEPT_HOSTS)
+    origins.until(lambda: origin.open_connections == MAX_KEPT_HOSTS)
 
 
-def test_a_body_in_chunks_arrives_whole(origin: Origin, client: Client) -> None:
+def test_a_body_in_chunks_arrives_whole(origin: Origin, client: HttpClient) -> None:
     chunks = b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
     url = origin.on("/cup.jpg", raw(head(200, {"Transfer-Encoding": "chunked"}), chunks))
     assert get(client, url) == b"hello world"
 
 
-def test_a_body_that_ends_with_the_connection_arrives_whole(origin: Origin, client: Client) -> None:
+def test_a_body_that_ends_with_the_connection_arrives_whole(
+    origin: Origin, client: HttpClient
+) -> None:
     assert get(client, origin.on("/cup.jpg", raw(head(200, {}), PICTURE))) == PICTURE
 
 
@@ -167,7 +171,7 @@ def test_a_body_that_ends_with_the_connection_arrives_whole(origin: Origin, clie
     ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
 )
 def test_a_packed_body_is_unpacked(
-    origin: Origin, client: Client, encoding: str, pack: type[bytes]
+    origin: Origin, client: HttpClient, encoding: str, pack: type[bytes]
 ) -> None:
     url = origin.on("/cup.jpg", content(pack(PICTURE), headers={"Content-Encoding": encoding}))
     assert get(client, url) == PICTURE
@@ -176,21 +180,21 @@ def test_a_packed_body_is_unpacked(
 # What is cut off
 
 
-def test_a_body_may_be_as_long_as_the_limit(origin: Origin, client: Client) -> None:
+def test_a_body_may_be_as_long_as_the_limit(origin: Origin, client: HttpClient) -> None:
     url = origin.on("/cup.jpg", content(PICTURE))
     assert get(client, url, max_bytes=len(PICTURE)) == PICTURE
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": str(len(PICTURE))}])
 def test_a_body_one_byte_over_the_limit_is_too_large(
-    origin: Origin, client: Client, headers: dict[str, str]
+    origin: Origin, client: HttpClient, headers: dict[str, str]
 ) -> None:
     url = origin.on("/cup.jpg", raw(head(200, headers), PICTURE))
     assert refusal(client, url, max_bytes=len(PICTURE) - 1) == "too_large"
 
 
 def test_a_large_body_is_refused_by_its_length_before_it_is_read(
-    origin: Origin, client: Client
+    origin: Origin, client: HttpClient
 ) -> None:
     start = head(200, {"Content-Length": str(10**12)}) + bytes(70_000)
     url = origin.on("/cup.jpg", raw(start, endlessly=b"x", pause=0.05))
@@ -199,7 +203,7 @@ def test_a_large_body_is_refused_by_its_length_before_it_is_read(
 
 @pytest.mark.parametrize("answer", [origins.endless_body(), origins.gzip_bomb(200 * MIB)])
 def test_a_body_without_end_costs_little_memory(
-    origin: Origin, client: Client, answer: origins.Answer
+    origin: Origin, client: HttpClient, answer: origins.Answer
 ) -> None:
     url = origin.on("/bomb", answer)
     tracemalloc.start()
@@ -219,18 +223,18 @@ def test_a_body_without_end_costs_little_memory(
     ],
 )
 def test_a_part_of_a_body_is_no_answer(
-    origin: Origin, client: Client, answer: origins.Answer
+    origin: Origin, client: HttpClient, answer: origins.Answer
 ) -> None:
     assert refusal(client, origin.on("/cup.jpg", answer)) == "short_body"
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "rot13"])
-def test_an_unknown_encoding_is_no_answer(origin: Origin, client: Client, encoding: str) -> None:
+def test_an_unknown_encoding_is_refused(origin: Origin, client: HttpClient, encoding: str) -> None:
     url = origin.on("/cup.jpg", content(PICTURE, headers={"Content-Encoding": encoding}))
     assert refusal(client, url) == "unknown_encoding"
 
 
-def test_a_body_that_cannot_be_unpacked_is_no_answer(origin: Origin, client: Client) -> None:
+def test_a_body_that_cannot_be_unpacked_is_no_answer(origin: Origin, client: HttpClient) -> None:
     url = origin.on("/cup.jpg", content(PICTURE, headers={"Content-Encoding": "gzip"}))
     assert refusal(client, url) == "bad_encoding"
 
@@ -245,7 +249,7 @@ def test_a_body_that_cannot_be_unpacked_is_no_answer(origin: Origin, client: Cli
     ],
 )
 def test_a_server_that_breaks_off_may_be_tried_again(
-    origin: Origin, client: Client, answer: origins.Answer
+    origin: Origin, client: HttpClient, answer: origins.Answer
 ) -> None:
     with pytest.raises(OutboundError) as caught:
         get(client, origin.on("/cup.jpg", answer))
@@ -287,14 +291,14 @@ def test_a_server_that_is_down_may_be_tried_again() -> None:
     ],
 )
 def test_a_slow_server_is_left_at_the_deadline(
-    origin: Origin, client: Client, answer: origins.Answer
+    origin: Origin, client: HttpClient, answer: origins.Answer
 ) -> None:
     url = origin.on("/cup.jpg", answer)
     with within(5):
         assert refusal(client, url, seconds=0.5) == "timed_out"
 
 
-def test_all_redirects_together_have_one_deadline(origin: Origin, client: Client) -> None:
+def test_all_redirects_together_have_one_deadline(origin: Origin, client: HttpClient) -> None:
     for step in range(5):
         origin.on(f"/{step}", content(status=302, headers={"Location": f"/{step + 1}"}, delay=0.3))
     assert refusal(client, origin.url("/0"), seconds=0.8) == "timed_out"
@@ -318,7 +322,7 @@ def test_a_receiver_that_does_not_read_is_left_at_the_deadline(silent: tuple[str
 
 
 def test_a_slow_look_up_is_left_at_the_deadline(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(60))
@@ -329,7 +333,7 @@ def test_a_slow_look_up_is_left_at_the_deadline(
 
 
 def test_a_transfer_that_timed_out_leaves_the_next_one_alone(
-    origin: Origin, client: Client
+    origin: Origin, client: HttpClient
 ) -> None:
     url = origin.on("/cup.jpg", origins.drip_body(), content(PICTURE))
     assert refusal(client, url, seconds=0.3) == "timed_out"
@@ -340,14 +344,14 @@ def test_a_transfer_that_timed_out_leaves_the_next_one_alone(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_followed(origin: Origin, client: Client, status: int) -> None:
+def test_a_redirect_is_followed(origin: Origin, client: HttpClient, status: int) -> None:
     url = origin.on("/old/cup.jpg", redirect("../new/cup.jpg", status=status))
     new = origin.on("/new/cup.jpg", content(PICTURE))
     answer = client.get(url, seconds=10, max_bytes=MIB)
     assert (answer.status, answer.body, answer.url) == (200, PICTURE, new)
 
 
-def test_a_redirect_to_a_path_that_is_not_ascii_is_followed(origin: Origin, client: Client) -> None:
+def test_a_redirect_beyond_ascii_is_followed(origin: Origin, client: HttpClient) -> None:
     url = origin.on("/old", redirect("/Tässe 1.jpg".encode().decode("latin-1")))
     origin.on("/T%C3%A4sse%201.jpg", content(PICTURE))
     assert get(client, url) == PICTURE
@@ -355,7 +359,7 @@ def test_a_redirect_to_a_path_that_is_not_ascii_is_followed(origin: Origin, clie
 
 @pytest.mark.parametrize(("redirects", "ending"), [(5, PICTURE), (6, "too_many_redirects")])
 def test_five_redirects_are_followed_and_no_more(
-    origin: Origin, client: Client, redirects: int, ending: bytes | str
+    origin: Origin, client: HttpClient, redirects: int, ending: bytes | str
 ) -> None:
     for step in range(redirects):
         origin.on(f"/{step}", redirect(f"/{step + 1}"))
@@ -374,14 +378,14 @@ def test_five_redirects_are_followed_and_no_more(
     ],
 )
 def test_a_redirect_to_a_private_address_is_refused_for_good(
-    origin: Origin, client: Client, location: str
+    origin: Origin, client: HttpClient, location: str
 ) -> None:
     with pytest.raises(OutboundError) as caught:
         get(client, origin.on("/cup.jpg", redirect(location)))
     assert (caught.value.code, caught.value.permanent) == ("forbidden_address", True)
 
 
-def test_a_redirect_does_not_reach_another_server_on_this_machine(client: Client) -> None:
+def test_a_redirect_does_not_reach_another_server_on_this_machine(client: HttpClient) -> None:
     with Origin() as inner, Origin() as outer:
         guarded = client_of(outer.address)
         refusal(guarded, outer.on("/cup.jpg", redirect(inner.url("/secret"))))
@@ -391,17 +395,17 @@ def test_a_redirect_does_not_reach_another_server_on_this_machine(client: Client
 
 @pytest.mark.parametrize("location", ["ftp://shop.example/", "http://a:b@shop.example/", "//["])
 def test_a_redirect_to_what_is_no_web_address_is_refused(
-    origin: Origin, client: Client, location: str
+    origin: Origin, client: HttpClient, location: str
 ) -> None:
     assert refusal(client, origin.on("/cup.jpg", redirect(location))) == "invalid_url"
 
 
-def test_a_redirect_to_nowhere_is_an_answer(origin: Origin, client: Client) -> None:
+def test_a_redirect_to_nowhere_is_an_answer(origin: Origin, client: HttpClient) -> None:
     url = origin.on("/cup.jpg", content(status=302))
     assert client.get(url, seconds=10, max_bytes=MIB).status == 302
 
 
-def test_the_body_of_a_redirect_is_limited_too(origin: Origin, client: Client) -> None:
+def test_the_body_of_a_redirect_is_limited_too(origin: Origin, client: HttpClient) -> None:
     url = origin.on("/old", raw(head(302, {"Location": "/"}), endlessly=bytes(65536)))
     assert refusal(client, url) == "too_large"
 
@@ -409,7 +413,7 @@ def test_the_body_of_a_redirect_is_limited_too(origin: Origin, client: Client) -
 # What is not carried along
 
 
-def test_cookies_and_the_way_here_are_not_told(origin: Origin, client: Client) -> None:
+def test_cookies_and_the_way_here_are_not_told(origin: Origin, client: HttpClient) -> None:
     cookie = {"Set-Cookie": "session=1", "Location": "/new"}
     get(client, origin.on("/old", content(status=302, headers=cookie)))
     headers = origin.received[1].headers
@@ -417,7 +421,7 @@ def test_cookies_and_the_way_here_are_not_told(origin: Origin, client: Client) -
 
 
 def test_the_environment_gives_no_proxy_and_no_password(
-    origin: Origin, client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    origin: Origin, client: HttpClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -430,7 +434,7 @@ def test_the_environment_gives_no_proxy_and_no_password(
 
 
 def test_a_name_is_looked_up_once_for_a_connection(
-    origin: Origin, client: Client, resolver: Resolver
+    origin: Origin, client: HttpClient, resolver: Resolver
 ) -> None:
     resolver["shop.example"] = ["127.0.0.1"]
     origin.on("/cup.jpg", content(PICTURE))
@@ -440,7 +444,7 @@ def test_a_name_is_looked_up_once_for_a_connection(
 
 
 def test_a_server_is_told_the_name_and_the_port(
-    origin: Origin, client: Client, resolver: Resolver
+    origin: Origin, client: HttpClient, resolver: Resolver
 ) -> None:
     resolver["shop.example"] = ["127.0.0.1"]
     get(client, origin.url("/cup.jpg", host="Shop.Example"))
@@ -448,7 +452,7 @@ def test_a_server_is_told_the_name_and_the_port(
 
 
 def test_a_name_that_turns_private_is_refused_at_its_next_connection(
-    origin: Origin, client: Client, resolver: Resolver
+    origin: Origin, client: HttpClient, resolver: Resolver
 ) -> None:
     url = origin.url("/cup.jpg", host="shop.example")
     origin.on("/cup.jpg", raw(head(200, {}), PICTURE))
@@ -473,7 +477,7 @@ def test_the_next_address_is_tried_when_the_first_is_down(resolver: Resolver) ->
     ("number", "permanent"), [("EAI_NONAME", True), ("EAI_AGAIN", False), ("EAI_SYSTEM", False)]
 )
 def test_a_name_without_an_address_is_tried_again_only_if_the_look_up_failed(
-    client: Client, monkeypatch: pytest.MonkeyPatch, number: str, permanent: bool
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch, number: str, permanent: bool
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise socket.gaierror(getattr(socket, number), "not today")
@@ -521,7 +525,7 @@ def test_a_certificate_nobody_vouches_for_is_refused_for_good(
     assert (caught.value.code, caught.value.permanent) == ("tls_failed", True)
 
 
-def test_plain_http_where_tls_is_expected_is_no_answer(origin: Origin, client: Client) -> None:
+def test_plain_http_where_tls_is_expected_is_no_answer(origin: Origin, client: HttpClient) -> None:
     url = origin.url("/").replace("http:", "https:")
     assert refusal(client, url) == "tls_failed"
 
@@ -542,7 +546,7 @@ def test_a_slow_secure_server_is_left_at_the_deadline(
 # Posts
 
 
-def test_a_post_brings_its_body_and_headers(origin: Origin, client: Client) -> None:
+def test_a_post_brings_its_body_and_headers(origin: Origin, client: HttpClient) -> None:
     url = origin.on("/hook", content(b"thanks"))
     headers = {"Content-Type": "application/json", "webhook-id": "msg_1"}
     answer = client.post(url, b'{"a": 1}', headers, seconds=10)
@@ -551,18 +555,18 @@ def test_a_post_brings_its_body_and_headers(origin: Origin, client: Client) -> N
     assert (received.body, received.headers["webhook-id"]) == (b'{"a": 1}', "msg_1")
 
 
-def test_a_post_follows_no_redirect(origin: Origin, client: Client) -> None:
+def test_a_post_follows_no_redirect(origin: Origin, client: HttpClient) -> None:
     url = origin.on("/hook", redirect("/other"))
     assert client.post(url, b"{}", {}, seconds=10).status == 302
     assert origin.hits == {"/hook": 1}
 
 
-def test_a_long_page_of_thanks_is_cut_and_no_failure(origin: Origin, client: Client) -> None:
+def test_a_long_page_of_thanks_is_cut_and_no_failure(origin: Origin, client: HttpClient) -> None:
     answer = client.post(origin.on("/hook", origins.endless_body()), b"{}", {}, seconds=10)
     assert (answer.status, len(answer.body)) == (200, 64 * 1024)
 
 
-def test_a_post_to_a_private_address_is_refused(client: Client) -> None:
+def test_a_post_to_a_private_address_is_refused(client: HttpClient) -> None:
     with pytest.raises(OutboundError) as caught:
         client.post("http://10.0.0.1/hook", b"{}", {}, seconds=10)
     assert caught.value.code == "forbidden_address"

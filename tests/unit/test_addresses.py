@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbound import Client, OutboundError, is_public
+from outbound import HttpClient, OutboundError, is_public
 from tests.origin import Origin, Resolver
 
 
@@ -106,8 +106,8 @@ WRONG_URLS = [
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    made = Client(
+def client() -> Iterator[HttpClient]:
+    made = HttpClient(
         allowed_ports=frozenset({80, 443}), allowed_private_hosts=frozenset(), connections=1
     )
     yield made
@@ -115,9 +115,9 @@ def client() -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def closed() -> Iterator[Client]:
+def closed() -> Iterator[HttpClient]:
     """One that may connect to nothing."""
-    made = Client(allowed_ports=frozenset(), allowed_private_hosts=frozenset(), connections=1)
+    made = HttpClient(allowed_ports=frozenset(), allowed_private_hosts=frozenset(), connections=1)
     yield made
     made.close()
 
@@ -135,7 +135,7 @@ def listening() -> Iterator[Origin]:
         yield origin
 
 
-def refusal(client: Client, url: str) -> OutboundError:
+def refusal(client: HttpClient, url: str) -> OutboundError:
     with pytest.raises(OutboundError) as caught:
         client.get(url, seconds=5, max_bytes=1000)
     return caught.value
@@ -152,14 +152,16 @@ def test_an_address_that_is_not_public_is_forbidden(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", FORBIDDEN)
-def test_a_url_with_a_forbidden_address_is_refused_for_good(client: Client, address: str) -> None:
+def test_a_url_with_a_forbidden_address_is_refused_for_good(
+    client: HttpClient, address: str
+) -> None:
     error = refusal(client, f"http://[{address}]/" if ":" in address else f"http://{address}/")
     assert (error.code, error.permanent) == ("forbidden_address", True)
 
 
 @pytest.mark.parametrize("address", FORBIDDEN)
 def test_a_name_is_refused_if_one_of_its_addresses_is_forbidden(
-    client: Client, resolver: Resolver, address: str
+    client: HttpClient, resolver: Resolver, address: str
 ) -> None:
     resolver["shop.example"] = ["93.184.216.34", address]
     error = refusal(client, "http://shop.example/")
@@ -167,7 +169,7 @@ def test_a_name_is_refused_if_one_of_its_addresses_is_forbidden(
 
 
 def test_the_refusal_of_a_name_does_not_tell_its_address(
-    client: Client, resolver: Resolver
+    client: HttpClient, resolver: Resolver
 ) -> None:
     resolver["intranet.example"] = ["10.20.30.40"]
     assert "10.20.30.40" not in str(refusal(client, "http://intranet.example/"))
@@ -179,7 +181,7 @@ def test_no_spelling_of_loopback_is_connected_to(
 ) -> None:
     resolver.update({"localhost": ["127.0.0.1"], "localhost.": ["127.0.0.1"]})
     port = listening.address[1]
-    client = Client(
+    client = HttpClient(
         allowed_ports=frozenset({80, port}), allowed_private_hosts=frozenset(), connections=1
     )
     error = refusal(client, f"http://{host}:{port}/")
@@ -189,13 +191,13 @@ def test_no_spelling_of_loopback_is_connected_to(
 
 
 @pytest.mark.parametrize("url", WRONG_URLS)
-def test_what_is_no_web_address_is_refused_as_such(client: Client, url: str) -> None:
+def test_what_is_no_web_address_is_refused_as_such(client: HttpClient, url: str) -> None:
     error = refusal(client, url)
     assert (error.code, error.permanent) == ("invalid_url", True)
 
 
 @pytest.mark.parametrize("port", [1, 22, 25, 3306, 6379, 8081, 65535])
-def test_a_port_that_is_not_open_is_refused_as_such(client: Client, port: int) -> None:
+def test_a_port_that_is_not_open_is_refused_as_such(client: HttpClient, port: int) -> None:
     error = refusal(client, f"http://93.184.216.34:{port}/")
     assert (error.code, error.permanent) == ("forbidden_port", True)
 
@@ -205,18 +207,18 @@ def test_a_port_that_is_not_open_is_refused_as_such(client: Client, port: int) -
 )
 def test_an_entry_of_the_private_hosts_opens_nothing_else(url: str) -> None:
     entry = frozenset({("10.0.0.5", 9000)})
-    client = Client(allowed_ports=frozenset({80}), allowed_private_hosts=entry, connections=1)
+    client = HttpClient(allowed_ports=frozenset({80}), allowed_private_hosts=entry, connections=1)
     assert refusal(client, url).code == "forbidden_address"
     client.close()
 
 
 def test_a_port_opened_for_one_private_host_is_not_open_for_the_internet() -> None:
     entry = frozenset({("10.0.0.5", 9000)})
-    client = Client(allowed_ports=frozenset({80}), allowed_private_hosts=entry, connections=1)
+    client = HttpClient(allowed_ports=frozenset({80}), allowed_private_hosts=entry, connections=1)
     assert refusal(client, "http://93.184.216.34:9000/").code == "forbidden_address"
     client.close()
 
 
 @given(rest=st.text())
-def test_any_text_as_a_url_gets_a_refusal_and_nothing_worse(closed: Client, rest: str) -> None:
+def test_any_text_as_a_url_gets_a_refusal_and_nothing_worse(closed: HttpClient, rest: str) -> None:
     assert refusal(closed, f"http://{rest}").code in {"invalid_url", "forbidden_port"}

@@ -1,0 +1,42 @@
+"""The guarded HTTP client: public addresses only, a cap on bytes, one deadline for everything.
+
+Who calls whom:
+
+    a caller
+      |  get(), post()
+    HttpClient              http_client.py: redirects, the cap on bytes, errors in words
+      |  send()
+    Adapter                 transport.py, as are the next four: of requests, without a Session
+      |
+    Pool                    of urllib3: keeps idle connections
+      |
+    Connection              of urllib3: asks the current Transfer for its socket
+      |  connect()
+    Transfer                one call's deadline and policy
+      |  look_up()
+    AddressPolicy           address_policy.py: looks the host up, and judges every address
+      |
+    DeadlineSocket          each wait is for what is left of the deadline
+
+The guard stands where a socket is made. A connection looks its host up once, judges every address
+it got, and connects to one of those: there is no second look-up that could answer differently, a
+redirect passes the same way, and TLS still checks the certificate for the name in the URL.
+
+urllib3 makes connections and sockets by itself and hands nothing of ours to them, but it does so in
+the thread that asked. So the Transfer of a call stands in a context variable.
+"""
+
+from outbound.address_policy import AddressPolicy, is_public
+from outbound.errors import OutboundError
+from outbound.http_client import MAX_RETRY_AFTER, HttpClient, Response
+from outbound.transport import MAX_KEPT_HOSTS
+
+__all__ = [
+    "MAX_KEPT_HOSTS",
+    "MAX_RETRY_AFTER",
+    "AddressPolicy",
+    "HttpClient",
+    "OutboundError",
+    "Response",
+    "is_public",
+]

@@ -1,0 +1,134 @@
+"""Sockets that keep to a deadline, and the connections, pools and adapter that use them.
+
+The deadline is kept by the sockets: each wait, for the first byte of a header or the last of a
+body, is for what is left of it. (``timeout=`` of requests bounds one wait, not their sum.)
+
+The adapter is used without a Session of requests: a Session would keep cookies, read proxies and
+passwords from the environment, and read the body of a redirect without bound.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from requests import PreparedRequest
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from outbound.address_policy import AddressPolicy, SocketAddress
+
+MAX_KEPT_HOSTS = 32  # hosts whose idle connections are kept
+HTTPS_PORT = 443
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What the connections that a thread uses must keep to, for the length of one call."""
+
+    policy: AddressPolicy
+    deadline: float  # of time.monotonic()
+
+    def seconds_left(self) -> float:
+        """Raises TimeoutError when there are none."""
+        seconds = self.deadline - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("the deadline has passed")
+        return seconds
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """Try the addresses of the host in turn, each with its share of the time left."""
+        *others, last = self.policy.look_up(host, port, self.seconds_left())
+        for tried, address in enumerate(others):
+            with suppress(OSError):
+                return _open(address, self.seconds_left() / (len(others) + 1 - tried))
+        return _open(last, self.seconds_left())
+
+
+# Set by HttpClient around each call, in the thread that makes the connections of the call.
+current_transfer: ContextVar[Transfer] = ContextVar("current_transfer")
+
+
+class DeadlineSocket(socket.socket):
+    """Waits until the deadline of the current transfer, however often it is asked to wait."""
+
+    def recv_into(self, *args: Any) -> int:
+        self.settimeout(current_transfer.get().seconds_left())
+        return super().recv_into(*args)
+
+    def send(self, *args: Any) -> int:
+        self.settimeout(current_transfer.get().seconds_left())
+        return super().send(*args)
+
+    def sendall(self, *args: Any) -> None:
+        self.settimeout(current_transfer.get().seconds_left())
+        super().sendall(*args)
+
+
+class TlsDeadlineSocket(DeadlineSocket, ssl.SSLSocket):
+    def do_handshake(self, block: bool = False) -> None:
+        self.settimeout(current_transfer.get().seconds_left())
+        super().do_handshake(block)
+
+
+def _open(address: SocketAddress, seconds: float) -> socket.socket:
+    family, sockaddr = address
+    connection = DeadlineSocket(family, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(seconds)
+        connection.connect(sockaddr)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+class Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return current_transfer.get().connect(self._dns_host, self.port)
+
+
+class TlsConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return current_transfer.get().connect(self._dns_host, self.port or HTTPS_PORT)
+
+
+class Pool(HTTPConnectionPool):
+    ConnectionCls = Connection
+
+
+class TlsPool(HTTPSConnectionPool):
+    ConnectionCls = TlsConnection
+
+
+class Adapter(HTTPAdapter):
+    """Of requests, but with guarded connections, and certificates that are read once."""
+
+    def __init__(self, connections: int, context: ssl.SSLContext) -> None:
+        self.context = context
+        super().__init__(MAX_KEPT_HOSTS, connections, max_retries=Retry(False))
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self.context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
+
+    def cert_verify(self, *args: Any) -> None:
+        """The context holds the certificates; requests would read them again per connection."""
+
+    def request_url(self, request: PreparedRequest, *args: Any) -> str:
+        """There is no proxy, for which it would be another."""
+        return request.path_url
+
+    def build_response(self, request: PreparedRequest, raw: Any) -> requests.Response:
+        """With nothing but what is read of it: no cookies, no headers in another dictionary."""
+        response = requests.Response()
+        response.raw = raw
+        return response
