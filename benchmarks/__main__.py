@@ -1,4 +1,4 @@
-"""Measures the system and writes docs/figures.md.
+"""Measure the system and write docs/figures.md.
 
 python -m benchmarks [--only throughput,growth] [--quick] [--photos FOLDER]
 """
@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from benchmarks import bucket, fairness, growth, scale, slow_host, status, throughput, upload
-from benchmarks.pictures import Album
-from benchmarks.report import QUICK_WORDS, ROOT, Book, table
+from benchmarks.album import Album
+from benchmarks.report import QUICK_WARNING, ROOT, FiguresPage, table
 from benchmarks.setup import Setup
 
 BENCHMARKS = {
@@ -31,27 +31,27 @@ BENCHMARKS = {
 def main() -> None:
     chosen = _arguments()
     if not Path("/proc/self/stat").exists():
-        raise SystemExit("The benchmarks read /proc, and so they need Linux.")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
+        raise SystemExit("The benchmarks read /proc, so they need Linux.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # stops the programs that were started
     setup = Setup(Album(chosen.photos), chosen.quick)
     folder = ROOT / ("benchmarks/.quick" if chosen.quick else "docs") / "figures"
-    book = Book(folder, list(BENCHMARKS), is_quick=chosen.quick)
+    page = FiguresPage(folder, list(BENCHMARKS), is_quick=chosen.quick)
     if chosen.quick:
-        print(QUICK_WORDS)
+        print(QUICK_WARNING)
     for name in chosen.only:
         started = time.monotonic()
         print(f"\n{name} …", flush=True)
         result = BENCHMARKS[name](setup)
         took = f"({name} took {time.monotonic() - started:.0f} s)"
         print(table(result.figures), *result.details, took, sep="\n", flush=True)
-        book.add(name, result)
-    print(f"\n{book.summary()} Written: {book.page}")
+        page.add(name, result)
+    print(f"\n{page.summary()} Written: {page.file}")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--only", type=_names, default=list(BENCHMARKS), metavar="NAME,NAME")
-    parser.add_argument("--quick", action="store_true", help="a smoke of a few minutes")
+    parser.add_argument("--quick", action="store_true", help="a smoke test of a few minutes")
     parser.add_argument("--photos", type=Path, default=ROOT / "samples" / "photos")
     return parser.parse_args()
 

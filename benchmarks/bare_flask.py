@@ -1,4 +1,4 @@
-"""A route of Flask that does nothing, on the server that serves the system.
+"""A Flask route that does nothing, on the same server as the system.
 
 HOST=127.0.0.1 PORT=5001 python -m benchmarks.bare_flask
 """
@@ -15,7 +15,7 @@ bare = Flask(__name__)
 
 
 @bare.get("/")
-def answer() -> Response:
+def index() -> Response:
     return jsonify(status="ok")
 
 

@@ -1,4 +1,4 @@
-"""The same requests with the files in a bucket, on a real S3 server of this machine."""
+"""The same requests with the files in a bucket, on a real S3 server on this machine."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+from benchmarks.measured_system import running
 from benchmarks.origin import Origin
 from benchmarks.report import Figure, Result
 from benchmarks.setup import Setup
-from benchmarks.stage import running
 from tests.s3 import S3
 
 
@@ -19,7 +19,7 @@ def run(setup: Setup) -> Result:
         "thumbnails": setup.album.thumbnails(200),
     }
     numbers = {"photos": setup.number(100), "thumbnails": setup.number(1_000)}
-    rates = {kind: _rates(setup, kind, pictures, numbers[kind]) for kind, pictures in cases.items()}
+    rates = {kind: _rates(setup, kind, images, numbers[kind]) for kind, images in cases.items()}
     return Result(
         figures=[
             Figure(
@@ -32,14 +32,12 @@ def run(setup: Setup) -> Result:
     )
 
 
-def _rates(
-    setup: Setup, kind: str, pictures: list[bytes], number: int
-) -> list[tuple[float, float]]:
-    """Images a second, on local folders and on the bucket, in turns."""
+def _rates(setup: Setup, kind: str, images: list[bytes], number: int) -> list[tuple[float, float]]:
+    """Images a second on local folders and on the bucket, measured in turns."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-s3-") as folder,
         S3(Path(folder)) as s3,
-        Origin(kind, pictures) as origin,
+        Origin(kind, images) as origin,
         running(origin) as local,
         running(origin, settings=s3.variables) as bucket,
     ):

@@ -1,4 +1,4 @@
-"""Plain SVG charts; the numbers stand in them."""
+"""Plain SVG charts that show their numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LINES = ("#2563eb", "#d97706", "#059669", "#7c3aed")
 
 
 def bars(title: str, groups: Mapping[str, Mapping[str, float]]) -> str:
-    """Horizontal ones, a group after the other; the same name has the same colour everywhere."""
+    """Horizontal bars, one group after the other; a name has the same colour in every group."""
     names = list(dict.fromkeys(name for group in groups.values() for name in group))
     largest = max(value for group in groups.values() for value in group.values())
     scale = (WIDTH - LABELS - 4 * MARGIN) / largest
@@ -36,7 +36,7 @@ def _bar(top: int, name: str, value: float, length: int, colour: str) -> str:
 
 
 def lines(title: str, xs: Sequence[int], series: Mapping[str, Sequence[float]]) -> str:
-    """Over a logarithmic axis of tenfold steps; the other axis starts at zero."""
+    """Lines over tenfold steps of x; the y axis starts at zero."""
     left, right, top, bottom = 60, WIDTH - 230, 2 * MARGIN, 300
     highest = 1.2 * max(max(values) for values in series.values())
     columns = [left + 30 + n * (right - left - 60) / (len(xs) - 1) for n in range(len(xs))]
@@ -68,12 +68,12 @@ def _grid(left: int, right: int, y: float, value: float) -> str:
     return line + _text(left - 8, y + 4, f"{value:g}", "text-anchor='end'")
 
 
-def _text(x: float, y: float, words: str, how: str = "") -> str:
-    return f"<text x='{x:.0f}' y='{y:.0f}' {how}>{escape(words)}</text>"
+def _text(x: float, y: float, words: str, attributes: str = "") -> str:
+    return f"<text x='{x:.0f}' y='{y:.0f}' {attributes}>{escape(words)}</text>"
 
 
 def _svg(title: str, height: int, parts: Sequence[str]) -> str:
-    """On white, so that it can be read on a dark page too."""
+    """On white, so that it is readable on a dark page too."""
     head = (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height}' "
         f"width='{WIDTH}' font-family='sans-serif' font-size='13' fill='#1e293b'>"

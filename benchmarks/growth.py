@@ -1,4 +1,4 @@
-"""What an image costs, in time and in memory, as the requests grow."""
+"""What an image costs in time and memory as requests grow."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks import charts
+from benchmarks.measured_system import MeasuredSystem, Run, running
 from benchmarks.origin import Origin
 from benchmarks.processes import peak_mib
 from benchmarks.report import Figure, Result
 from benchmarks.setup import Setup
-from benchmarks.stage import Run, Stage, running
 
-SIZES = {1_000: 5, 10_000: 3, 100_000: 1}  # images, and how often; the last takes minutes
+SIZES = {1_000: 5, 10_000: 3, 100_000: 1}  # images: repeats; the last takes minutes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Requests of one size; the peaks are of the processes' whole lives until then, in MiB."""
+    """Requests of one size; ``peaks`` are the processes' peak memory since their start, in MiB."""
 
     images: int
     seconds: float  # of an image
-    cpu_ms: float  # likewise
+    cpu_ms: float  # of an image
     peaks: dict[str, float]
 
 
 def run(setup: Setup) -> Result:
-    with Origin("small", setup.album.small_ones(500)) as origin, running(origin) as stage:
+    with Origin("small", setup.album.small_ones(500)) as origin, running(origin) as system:
         steps = [
-            _step(stage, setup.number(images), repeats=1 if setup.is_quick else repeats)
+            _step(system, setup.number(images), repeats=1 if setup.is_quick else repeats)
             for images, repeats in SIZES.items()
         ]
     return Result(
@@ -38,13 +38,13 @@ def run(setup: Setup) -> Result:
     )
 
 
-def _step(stage: Stage, images: int, *, repeats: int) -> Step:
-    runs: list[Run] = [stage.job(stage.origin.urls(images)) for _ in range(repeats)]
+def _step(system: MeasuredSystem, images: int, *, repeats: int) -> Step:
+    runs: list[Run] = [system.job(system.origin.urls(images)) for _ in range(repeats)]
     return Step(
         images=images,
         seconds=median(run.seconds / run.images for run in runs),
         cpu_ms=median(sum(run.cpu_ms.values()) for run in runs),
-        peaks={name: peak_mib(stage.pids(name)[1:]) for name in ("worker", "api")},
+        peaks={name: peak_mib(system.pids(name)[1:]) for name in ("worker", "api")},
     )
 
 

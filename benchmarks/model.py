@@ -1,11 +1,11 @@
-"""What 10, 100 and 1,000 worker processes ask of what they share: a model, not a measurement.
+"""The load of 10, 100 and 1,000 worker processes on what they share: a model, not a measurement.
 
 python -m benchmarks.model prints the tables of docs/running-big.md.
 
-Figures of one process were measured or counted on running code (the page says how); those of
+The figures of one process were measured or counted on running code (the page says how). Those of
 ``Assumed`` were not, and are options of the command. The processes are simulated: each claims,
-compresses and records in the sizes and with the waits of the real code, and what they queue for is
-the one row of a request that every batch of outcomes updates, and a claim where it is free.
+compresses and records with the batch sizes and waits of the real code. They wait for one lock: the
+row of a request, which every batch of outcomes updates; a claim updates it too if it is free.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from storage.bucket import SIDE_BY_SIDE
 PROCESSES = (10, 100, 1_000)
 REQUESTS = (1, 10, 100)
 WARM_UP, SECONDS = 20.0, 20.0  # simulated; only what is recorded after the warm-up counts
-LOOKS = 10  # of a ledger that waits for a full batch, in one FLUSH_SECONDS
+CHECKS = 10  # of a result writer that waits for a full batch, in one FLUSH_SECONDS
 WINDOW = Settings.download_concurrency
 
 RECORD_STATEMENTS = 4  # counted; and one more for each further request in a batch
-BESIDE = (6, 4)  # statements, transactions in SWEEP_SECONDS: what a busy process does beside
-CONNECTIONS = 2  # counted, to the database: the main thread's and the ledger's
+OVERHEAD = (6, 4)  # statements, transactions in SWEEP_SECONDS that are not for images
+CONNECTIONS = 2  # counted, to the database: the main thread's and the result writer's
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assumed:
-    """Nobody of us has measured these on Microsoft's SQL Server or on a cloud's bucket."""
+    """What we have not measured: it needs Microsoft's SQL Server and a cloud's bucket."""
 
     hold_ms: float = 2.0  # a row's lock: the update, a round trip, the commit
     statement_ms: float = 0.5  # of the server's CPU
@@ -45,20 +45,20 @@ class Assumed:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """Pictures, and what one of them takes of a process."""
+    """A kind of images, and what one of them costs a process."""
 
     name: str
     cpu_ms: float
     kb_in: float
     kb_out: float
     fetch_ms: float = 0.0
-    most_claimed: int = MAX_CLAIMED
+    max_claimed: int = MAX_CLAIMED
     of_claim: tuple[int, int] = (4, 1)  # statements, transactions
 
     @property
     def claimed(self) -> int:
-        """Images of one claim, as pipeline/turn.py chooses it."""
-        return round(min(max(1000 * REFILL_SECONDS / self.cpu_ms, 1), self.most_claimed))
+        """Images of one claim, as pipeline/claiming.py chooses it."""
+        return round(min(max(1000 * REFILL_SECONDS / self.cpu_ms, 1), self.max_claimed))
 
 
 KINDS = (
@@ -69,7 +69,7 @@ KINDS = (
         kb_in=36,
         kb_out=16,
         fetch_ms=150,
-        most_claimed=10,
+        max_claimed=10,
         of_claim=(6, 2),  # the first looks for other hosts
     ),
     Kind(name="photos", cpu_ms=86, kb_in=1_708, kb_out=738),
@@ -81,7 +81,7 @@ KINDS = (
 
 @dataclass(eq=False)
 class Row:
-    """A request's row: locked by one transaction at a time, in the order of asking."""
+    """A request's row: locked by one transaction at a time, first come, first served."""
 
     number: int
     served_at: float = 0.0
@@ -102,7 +102,7 @@ class Seen:
 
 
 class Simulation:
-    """Worker processes at requests that never end."""
+    """Worker processes that work on requests without end."""
 
     def __init__(self, kind: Kind, assumed: Assumed, *, processes: int, requests: int) -> None:
         self.kind, self.assumed = kind, assumed
@@ -115,20 +115,20 @@ class Simulation:
             worker = Worker(self)
             starts_at = WARM_UP / 2 * number / processes
             self._resume(worker.main(), starts_at)
-            self._resume(worker.ledger(), starts_at)
+            self._resume(worker.result_writer(), starts_at)
 
     def run(self) -> Seen:
         while self._due and self.now < WARM_UP + SECONDS:
             self.now, _, step = heappop(self._due)
-            wish = next(step)
-            if isinstance(wish, Row):
-                self._lock(wish, step)
+            wanted = next(step)
+            if isinstance(wanted, Row):
+                self._lock(wanted, step)
             else:
-                self._resume(step, wish)
+                self._resume(step, wanted)
         return self.seen
 
-    def note(self, *, statements: int, transactions: int = 1, images: int = 0) -> None:
-        """Something has been committed."""
+    def count_commit(self, *, statements: int, transactions: int = 1, images: int = 0) -> None:
+        """Count a commit, after the warm-up."""
         if self.now > WARM_UP:
             self.seen.transactions += transactions
             self.seen.statements += statements
@@ -151,10 +151,10 @@ class Simulation:
 
 
 class Worker:
-    """One process: its main thread claims and compresses, its ledger saves and records."""
+    """One process: its main thread claims and compresses, its result writer saves and records."""
 
     def __init__(self, simulation: Simulation) -> None:
-        self._all, self._kind = simulation, simulation.kind
+        self._simulation, self._kind = simulation, simulation.kind
         self._hold = simulation.assumed.hold_ms / 1000
         self._put = simulation.assumed.put_ms / 1000
         self._statement = (
@@ -168,31 +168,31 @@ class Worker:
         while True:
             if len(self._claimed) < WINDOW:
                 yield from self._claim()
-            # Downloads go on while this thread is busy, and then a window of them is there at once.
-            arrived_at = max(arrived_at, self._all.now - fetch) + fetch / WINDOW
-            yield max(arrived_at - self._all.now, 0) + self._kind.cpu_ms / 1000
+            # Downloads continue while this thread is busy, so a window of them can arrive at once.
+            arrived_at = max(arrived_at, self._simulation.now - fetch) + fetch / WINDOW
+            yield max(arrived_at - self._simulation.now, 0) + self._kind.cpu_ms / 1000
             while len(self._posted) >= MAX_WAITING:
-                yield FLUSH_SECONDS / LOOKS
+                yield FLUSH_SECONDS / CHECKS
             self._posted.append(self._claimed.popleft())
 
     def _claim(self) -> Step:
         statements, transactions = self._kind.of_claim
         yield self._statement
-        row = min(self._all.rows, key=lambda each: each.served_at)
+        row = min(self._simulation.rows, key=lambda each: each.served_at)
         yield self._statement * (statements - 2)
-        if not row.is_locked:  # else it is passed over, and served by another already
+        if not row.is_locked:  # otherwise it is skipped: another process serves it
             yield row
             yield self._hold
-            row.served_at = self._all.now
-            self._all.unlock(row)
-        self._all.note(statements=statements, transactions=transactions)
+            row.served_at = self._simulation.now
+            self._simulation.unlock(row)
+        self._simulation.count_commit(statements=statements, transactions=transactions)
         self._claimed += [row] * self._kind.claimed
 
-    def ledger(self) -> Step:
+    def result_writer(self) -> Step:
         while True:
-            for _ in range(LOOKS):
+            for _ in range(CHECKS):
                 if len(self._posted) < BATCH:
-                    yield FLUSH_SECONDS / LOOKS
+                    yield FLUSH_SECONDS / CHECKS
             batch = [self._posted.popleft() for _ in range(min(BATCH, len(self._posted)))]
             if batch:
                 yield self._put * -(-len(batch) // SIDE_BY_SIDE)
@@ -205,20 +205,21 @@ class Worker:
             yield row
             yield self._hold / len(rows)
         for row in rows:
-            self._all.unlock(row)
-        self._all.note(statements=RECORD_STATEMENTS - 1 + len(rows), images=len(batch))
+            self._simulation.unlock(row)
+        statements = RECORD_STATEMENTS - 1 + len(rows)
+        self._simulation.count_commit(statements=statements, images=len(batch))
 
 
 # --- the tables -------------------------------------------------------------------------------
 
 
 def alone(kind: Kind, assumed: Assumed) -> Seen:
-    """A process that shares nothing with others."""
+    """One process that shares nothing with others."""
     return Simulation(kind, assumed, processes=1, requests=1).run()
 
 
 def contention(kind: Kind, assumed: Assumed) -> Iterator[list[str]]:
-    """Images a second by how many requests there are, and as a share of what processes could do."""
+    """Images a second by number of requests, and their share of what the processes could do."""
     could_do = alone(kind, assumed).images / SECONDS
     for processes in PROCESSES:
         cells = [kind.name, f"{processes:,}", f"{could_do * processes:,.0f}"]
@@ -230,12 +231,12 @@ def contention(kind: Kind, assumed: Assumed) -> Iterator[list[str]]:
 
 
 def shared(kind: Kind, assumed: Assumed) -> Iterator[list[str]]:
-    """What the processes ask for a second, if nothing holds them up."""
+    """What the processes ask for a second when nothing delays them."""
     seen = alone(kind, assumed)
     images, statements, transactions = (
-        count / SECONDS + beside / Settings.sweep_seconds
-        for count, beside in zip(
-            (seen.images, seen.statements, seen.transactions), (0, *BESIDE), strict=True
+        count / SECONDS + overhead / Settings.sweep_seconds
+        for count, overhead in zip(
+            (seen.images, seen.statements, seen.transactions), (0, *OVERHEAD), strict=True
         )
     )
     for processes in PROCESSES:
@@ -253,7 +254,7 @@ def shared(kind: Kind, assumed: Assumed) -> Iterator[list[str]]:
 
 
 def table(head: Sequence[str], of_kind: Callable[[Kind], Iterable[list[str]]]) -> str:
-    """In Markdown."""
+    """The rows of all kinds in Markdown."""
     rows = [list(head), ["---"] * len(head), *(row for kind in KINDS for row in of_kind(kind))]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

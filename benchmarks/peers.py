@@ -1,4 +1,4 @@
-"""What the system is measured against, in the same run and on the same images."""
+"""What the system is compared with, in the same run and on the same images."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from typing import Any
 import requests
 from PIL import Image
 
+from benchmarks.measured_system import PROCESSES, Run
 from benchmarks.origin import Origin
 from benchmarks.processes import cpu_seconds
-from benchmarks.stage import PROCESSES, Run
 from compress import compress
 
 IMG2DATASET = "img2dataset==1.47.0"
 VENV = Path(__file__).parent / ".peers" / "img2dataset"
-THREADS = 16  # of each of its processes
+THREADS = 16  # in each of its processes
 
 
-def bare_compress(pictures: Sequence[bytes], number: int) -> Run:
-    """Our own function on bytes in memory, one process a core: no system can be faster."""
-    global _pictures
-    _pictures = pictures  # for the processes that are forked now
-    return _in_processes(_compress, [n % len(pictures) for n in range(number)])
+def bare_compress(images: Sequence[bytes], number: int) -> Run:
+    """Our own compression of bytes in memory, one process a core: no system can be faster."""
+    global _images
+    _images = images  # inherited by the processes that are forked next
+    return _in_processes(_compress, [n % len(images) for n in range(number)])
 
 
-_pictures: Sequence[bytes] = []
+_images: Sequence[bytes] = []
 
 
 def _compress(index: int) -> None:
-    compress(_pictures[index])
+    compress(_images[index])
 
 
 def bare_loop(origin: Origin, urls: Sequence[str]) -> Run:
-    """What a script does, one process a core: fetch (kept alive), open, ``save(quality=50)``."""
+    """What a simple script does, one process a core: download, open, ``save(quality=50)``."""
     before = cpu_seconds([origin.pid])
     with tempfile.TemporaryDirectory(prefix="bench-loop-") as folder:
         jobs = [(url, f"{folder}/{number}.jpg") for number, url in enumerate(urls)]
@@ -55,8 +55,8 @@ def bare_loop(origin: Origin, urls: Sequence[str]) -> Run:
 
 def _fetch_and_save(job: tuple[str, str]) -> None:
     url, path = job
-    answer = _session().get(url, timeout=60)
-    Image.open(io.BytesIO(answer.content)).save(path, "JPEG", quality=50)
+    response = _session().get(url, timeout=60)
+    Image.open(io.BytesIO(response.content)).save(path, "JPEG", quality=50)
 
 
 @cache
@@ -82,10 +82,10 @@ def _children_cpu() -> float:
 
 
 def img2dataset(urls: Sequence[str]) -> Run | None:
-    """As a user would call it for this job, with all that it may leave out left out.
+    """img2dataset as a user would call it for this job, without the steps that it can skip.
 
-    It counts only from the first to the last image: imports and the start of its processes,
-    some seconds, are not held against it. None where it cannot be installed.
+    Its time is from the first to the last image: imports and the start of its processes take some
+    seconds more, which are not counted. Returns None when it cannot be installed.
     """
     program = _installed()
     if program is None:
@@ -120,7 +120,7 @@ def _options(listed: Path, folder: Path, number: int) -> list[str]:
 
 @cache
 def _installed() -> Path | None:
-    """The program in a virtualenv of its own, which is made when it is first asked for."""
+    """The program in a virtualenv of its own, which the first call makes; None when that fails."""
     program = VENV / "bin" / "img2dataset"
     if not program.exists():
         print(f"Installing {IMG2DATASET} into {VENV} (once; some 800 MB)")
@@ -129,6 +129,6 @@ def _installed() -> Path | None:
             subprocess.run([sys.executable, "-m", "venv", VENV], check=True)  # noqa: S603
             subprocess.run(pip, check=True)  # noqa: S603
         except subprocess.CalledProcessError as error:
-            print(f"img2dataset can't be installed here, and is left out: {error}")
+            print(f"img2dataset cannot be installed here and is left out: {error}")
             return None
     return program

@@ -1,4 +1,4 @@
-"""What processes have used, as Linux counts it."""
+"""The CPU time and the memory of processes, as Linux counts them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 
 def peak_mib(pids: Iterable[int]) -> float:
-    """The most memory that one of these processes ever had at a time (VmHWM)."""
+    """The highest peak memory of any of these processes (VmHWM)."""
     return max(_peak_kib(pid) for pid in pids) / 1024
 
 
@@ -26,7 +26,7 @@ def with_children(pid: int) -> list[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields behind the name, which may hold blanks itself."""
+    """The fields after the process's name, which may contain spaces (proc(5))."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 

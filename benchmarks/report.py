@@ -1,4 +1,4 @@
-"""What a benchmark found: figures with their goals, charts, and the page that shows them all."""
+"""The results of a benchmark: figures with their goals, charts, and the page that shows them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import PIL
 
 ROOT = Path(__file__).parents[1]
-QUICK_WORDS = "A quick run, with small numbers: its ratios are not the goals' ones."
+QUICK_WARNING = "A quick run with small numbers: its ratios do not count towards the goals."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +44,14 @@ class Figure:
     def reached(self) -> str:
         if not self.goal:
             return ""
-        is_enough = self.at_least is None or self.value >= self.at_least
-        is_little = self.at_most is None or self.value <= self.at_most
-        return "yes" if is_enough and is_little else "no"
+        is_high_enough = self.at_least is None or self.value >= self.at_least
+        is_low_enough = self.at_most is None or self.value <= self.at_most
+        return "yes" if is_high_enough and is_low_enough else "no"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """``details`` are sentences to the figures; ``charts`` are SVGs by name."""
+    """``details`` are sentences about the figures; ``charts`` are SVGs by name."""
 
     figures: list[Figure]
     details: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Result:
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """In Markdown, aligned for a terminal; nothing where nothing was measured."""
+    """The figures in Markdown, aligned for a terminal; empty if there are none."""
     rows = [("what", "figure", "goal", "reached")]
     rows += [(each.what, each.shown, each.goal, each.reached) for each in figures]
     if len(rows) == 1:
@@ -70,10 +70,10 @@ def table(figures: Iterable[Figure]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on, when, and what it did already (``load``)."""
-    described = Path("/proc/cpuinfo").read_text(), Path("/proc/meminfo").read_text()
-    model = re.search(r"model name\s*: (.*)", described[0])
-    memory = re.search(r"MemTotal:\s+(\d+) kB", described[1])
+    """What the figures were measured on, when, and its load average before the run."""
+    cpuinfo, meminfo = Path("/proc/cpuinfo").read_text(), Path("/proc/meminfo").read_text()
+    model = re.search(r"model name\s*: (.*)", cpuinfo)
+    memory = re.search(r"MemTotal:\s+(\d+) kB", meminfo)
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _commit(),
@@ -90,26 +90,26 @@ def _commit() -> str:
     git = shutil.which("git")
     if not git or not (ROOT / ".git").exists():
         return "an unknown commit"
-    told = subprocess.run(  # noqa: S603
+    described = subprocess.run(  # noqa: S603
         [git, "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
     )
-    return told.stdout.strip()
+    return described.stdout.strip()
 
 
-class Book:
-    """The folder with what was measured last: results.json, the charts, and beside it the page.
+class FiguresPage:
+    """The page with the latest figures, next to a folder with its charts and results.json.
 
-    A benchmark that is run alone replaces its own part only; a quick run begins a new book.
+    A benchmark that is run alone replaces only its own part; a quick run starts an empty page.
     """
 
     def __init__(self, folder: Path, order: Sequence[str], *, is_quick: bool) -> None:
-        self.page = folder.with_suffix(".md")
+        self.file = folder.with_suffix(".md")
         self._folder, self._order, self._is_quick = folder, order, is_quick
-        self._machine = machine()  # before this run changes what git looks at
-        self._file = folder / "results.json"
+        self._machine = machine()  # before this run changes files that git tracks
+        self._results = folder / "results.json"
         self._parts: dict[str, Any] = {}
-        if self._file.exists() and not is_quick:
-            self._parts = json.loads(self._file.read_text())
+        if self._results.exists() and not is_quick:
+            self._parts = json.loads(self._results.read_text())
 
     def add(self, name: str, result: Result) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -121,17 +121,17 @@ class Book:
             "details": result.details,
             "charts": list(result.charts),
         }
-        self._file.write_text(json.dumps(self._parts, indent=1, ensure_ascii=False) + "\n")
-        self.page.write_text(self._text())
+        self._results.write_text(json.dumps(self._parts, indent=1, ensure_ascii=False) + "\n")
+        self.file.write_text(self._text())
 
     def summary(self) -> str:
-        """How many of the goals are reached, by what is in the book."""
+        """How many of the goals on the page are reached."""
         figures = (Figure(**each) for part in self._parts.values() for each in part["figures"])
-        answers = [figure.reached for figure in figures if figure.goal]
-        return f"Goals reached: {answers.count('yes')} of {len(answers)}."
+        verdicts = [figure.reached for figure in figures if figure.goal]
+        return f"Goals reached: {verdicts.count('yes')} of {len(verdicts)}."
 
     def _text(self) -> str:
-        warning = QUICK_WORDS if self._is_quick else ""
+        warning = QUICK_WARNING if self._is_quick else ""
         head = ["# Figures", warning, INTRODUCTION, self.summary()]
         parts = [self._part(name, self._parts[name]) for name in self._order if name in self._parts]
         return "\n\n".join([*filter(None, head), *parts]) + "\n"
@@ -140,7 +140,7 @@ class Book:
         figures = [Figure(**figure) for figure in part["figures"]]
         charts = [f"![{chart}]({self._folder.name}/{chart}.svg)" for chart in part["charts"]]
         details = "\n".join(f"- {sentence}" for sentence in part["details"])
-        measured = ORIGIN.format(**part["machine"])
+        measured = MEASURED_ON.format(**part["machine"])
         title = name.replace("_", " ").capitalize()
         parts = (f"## {title}", table(figures), *charts, details, measured)
         return "\n\n".join(filter(None, parts))
@@ -152,7 +152,7 @@ INTRODUCTION = (
     "same run."
 )
 
-ORIGIN = (
+MEASURED_ON = (
     "Measured {date} at {commit}: {cores} cores ({cpu}), {memory_gib} GiB, Python {python}, "
     "Pillow {pillow}; load average before the run: {load}."
 )

@@ -1,13 +1,13 @@
-"""Twice the worker processes where cores are no limit: every image takes its origin a second."""
+"""Twice the worker processes when the cores are no limit: every image is served after a second."""
 
 from __future__ import annotations
 
 from statistics import median
 
+from benchmarks.measured_system import running
 from benchmarks.origin import Origin
 from benchmarks.report import Figure, Result
 from benchmarks.setup import Setup
-from benchmarks.stage import running
 
 DELAY_MS = 1_000
 

@@ -1,10 +1,10 @@
-"""What every benchmark is given: the pictures, and how much of it all there shall be."""
+"""What every benchmark is given: the images, and how much to measure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.pictures import Album
+from benchmarks.album import Album
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Setup:
     is_quick: bool
 
     def number(self, full: int) -> int:
-        """Of images, in a quick run a tenth of them, 10 at least."""
+        """This number of images; in a quick run a tenth of it, at least 10."""
         return max(10, full // 10) if self.is_quick else full
 
     @property

@@ -1,4 +1,4 @@
-"""A host that takes ten seconds for each answer, beside one that answers at once."""
+"""A host that takes ten seconds for each response, next to one that responds at once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks.measured_system import MeasuredSystem, running, wait_until
 from benchmarks.origin import Origin
 from benchmarks.report import Figure, Result
 from benchmarks.setup import Setup
-from benchmarks.stage import Stage, running, waited_for
 from database import Database
 from work_queue.models import Image, Request
 from work_queue.statuses import Status
@@ -22,9 +22,9 @@ SLOW_MS = 10_000
 
 
 def run(setup: Setup) -> Result:
-    pictures = setup.album.thumbnails(200)
-    rounds = [_round(pictures, setup.number(4_000)) for _ in range(setup.repeats)]
-    ratio = median(without / beside for without, beside in rounds)
+    images = setup.album.thumbnails(200)
+    rounds = [_round(images, setup.number(4_000)) for _ in range(setup.repeats)]
+    ratio = median(alone / mixed for alone, mixed in rounds)
     seconds = [median(each) for each in zip(*rounds, strict=True)]
     return Result(
         figures=[
@@ -41,27 +41,27 @@ def run(setup: Setup) -> Result:
     )
 
 
-def _round(pictures: list[bytes], number: int) -> tuple[float, float]:
-    """Anew each time, as what is left of the slow host's images would take an hour."""
-    with Origin("thumbnail", pictures, hosts=2) as origin, running(origin) as stage:
+def _round(images: list[bytes], number: int) -> tuple[float, float]:
+    """Seconds without and with the slow host, on a new system: its queue would take an hour."""
+    with Origin("thumbnail", images, hosts=2) as origin, running(origin) as system:
         quick = origin.urls(number)
         slow = origin.urls(number, delay_ms=SLOW_MS, host=1)
         both = list(chain(*zip(quick, slow, strict=True)))
-        return _quick_seconds(stage, quick, quick), _quick_seconds(stage, both, quick)
+        return _quick_seconds(system, quick, quick), _quick_seconds(system, both, quick)
 
 
-def _quick_seconds(stage: Stage, urls: list[str], quick: list[str]) -> float:
-    """From the upload's answer until the last image of the quick host is completed."""
-    request_id = uuid.UUID(stage.start(urls))
-    answered_at = time.time()
+def _quick_seconds(system: MeasuredSystem, urls: list[str], quick: list[str]) -> float:
+    """From the upload's response until the last image of the quick host is completed."""
+    request_id = uuid.UUID(system.start(urls))
+    accepted_at = time.time()
     base = quick[0].rpartition("/")[0]
-    database = Database(stage.database_url)
-    _, last = waited_for(
+    database = Database(system.database_url)
+    _, last = wait_until(
         lambda: database.read(_completed, request_id, base),
         lambda seen: seen[0] == len(quick),
     )
     database.engine.dispose()
-    return float(last.timestamp()) - answered_at
+    return float(last.timestamp()) - accepted_at
 
 
 def _completed(tx: sa.Connection, request_id: uuid.UUID, base: str) -> tuple[int, Any]:

@@ -1,4 +1,4 @@
-"""Polls a second of a large request while it runs, beside a route of Flask that does nothing."""
+"""Status polls a second of a large running request, compared with a bare Flask route."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from statistics import median
 from urllib.parse import urlsplit
 
+from benchmarks.measured_system import running
 from benchmarks.origin import END, Origin
 from benchmarks.report import Figure, Result
 from benchmarks.setup import Setup
-from benchmarks.stage import running
 from commands.support.ports import accepts_connections
 from tests.system import ROOT, eventually, free_port
 
@@ -26,14 +26,14 @@ BARE, PAGE, PEEK = "a bare Flask route", "/status", "/status?limit=1"
 
 
 def run(setup: Setup) -> Result:
-    with Origin("small", setup.album.small_ones(500)) as origin, running(origin) as stage:
+    with Origin("small", setup.album.small_ones(500)) as origin, running(origin) as system:
         images = setup.number(100_000)
-        request_id = stage.start(origin.urls(images))
+        request_id = system.start(origin.urls(images))
         with _bare_flask() as bare:
-            page = f"{stage.url}/status/{request_id}"
+            page = f"{system.url}/status/{request_id}"
             urls = {BARE: bare, PAGE: page, PEEK: f"{page}?limit=1"}
             rounds = [_rates(urls) for _ in range(setup.repeats)]
-        assert stage.peek(request_id)["progress"]["pending"], "the request ended too soon"
+        assert system.peek(request_id)["progress"]["pending"], "the request ended too soon"
     rates = {name: median(each[name] for each in rounds) for name in urls}
     return Result(
         figures=[
@@ -54,7 +54,7 @@ def _rates(urls: Mapping[str, str]) -> dict[str, float]:
 
 @contextmanager
 def _bare_flask() -> Iterator[str]:
-    """Its URL."""
+    """Serves the bare Flask route; yields its URL."""
     port = free_port()
     environment = {**os.environ, "PORT": str(port)}  # noqa: TID251
     command = [sys.executable, "-m", "benchmarks.bare_flask"]
@@ -67,27 +67,27 @@ def _bare_flask() -> Iterator[str]:
 
 
 def _rate(url: str) -> float:
-    """Requests answered a second, by callers that ask again as soon as they are answered."""
+    """Responses a second, to callers that send the next request after each response."""
     ends_at = time.monotonic() + SECONDS
     with ThreadPoolExecutor(CALLERS) as callers:
-        answered = list(callers.map(lambda _: _call_until(ends_at, url), range(CALLERS)))
-    return sum(answered) / SECONDS
+        counts = list(callers.map(lambda _: _call_until(ends_at, url), range(CALLERS)))
+    return sum(counts) / SECONDS
 
 
 def _call_until(ends_at: float, url: str) -> int:
-    """How many answers came; written for sockets, as a client costs the same cores."""
+    """How many responses came; uses bare sockets, as the client takes the server's cores."""
     parts = urlsplit(url)
     request = f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}".encode() + END
     count = 0
     with socket.create_connection((parts.hostname, parts.port)) as connection:
         while time.monotonic() < ends_at:
             connection.sendall(request)
-            _read_answer(connection)
+            _read_response(connection)
             count += 1
     return count
 
 
-def _read_answer(connection: socket.socket) -> None:
+def _read_response(connection: socket.socket) -> None:
     received = b""
     while END not in received:
         received += _some(connection)

@@ -1,4 +1,4 @@
-"""Images a second, end to end, beside the bare compression and two peers."""
+"""Images a second, end to end, compared with the bare compression and two peers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from statistics import median
 
 from benchmarks import charts, peers
+from benchmarks.measured_system import MeasuredSystem, Run, running
 from benchmarks.origin import Origin
 from benchmarks.report import Figure, Result
 from benchmarks.setup import Setup
-from benchmarks.stage import Run, Stage, running
 
 Rounds = list[dict[str, Run]]
 SYSTEM, COMPRESS, LOOP, PEER = "the system", "bare compress", "bare loop", "img2dataset"
@@ -28,13 +28,13 @@ def run(setup: Setup) -> Result:
     photos = setup.album.photos(setup.number(60))
     thumbnails = setup.album.thumbnails(setup.number(500))
     found: dict[str, Rounds] = {}
-    with Origin("photo", photos) as origin, running(origin) as stage:
+    with Origin("photo", photos) as origin, running(origin) as system:
         for delay_ms in (0, 300):
             urls = origin.urls(setup.number(300), delay_ms=delay_ms)
-            found[f"photos, {delay_ms} ms"] = _rounds(setup, stage, photos, urls)
-    with Origin("thumbnail", thumbnails) as origin, running(origin) as stage:
+            found[f"photos, {delay_ms} ms"] = _rounds(setup, system, photos, urls)
+    with Origin("thumbnail", thumbnails) as origin, running(origin) as system:
         urls = origin.urls(setup.number(2000))
-        found["thumbnails, 0 ms"] = _rounds(setup, stage, thumbnails, urls)
+        found["thumbnails, 0 ms"] = _rounds(setup, system, thumbnails, urls)
     return Result(
         figures=[each for case, rounds in found.items() for each in _figures(case, rounds)],
         details=[_detail(case, rounds) for case, rounds in found.items()],
@@ -42,15 +42,17 @@ def run(setup: Setup) -> Result:
     )
 
 
-def _rounds(setup: Setup, stage: Stage, pictures: Sequence[bytes], urls: list[str]) -> Rounds:
-    return [_round(stage, pictures, urls) for _ in range(setup.repeats)]
+def _rounds(
+    setup: Setup, system: MeasuredSystem, images: Sequence[bytes], urls: list[str]
+) -> Rounds:
+    return [_round(system, images, urls) for _ in range(setup.repeats)]
 
 
-def _round(stage: Stage, pictures: Sequence[bytes], urls: list[str]) -> dict[str, Run]:
+def _round(system: MeasuredSystem, images: Sequence[bytes], urls: list[str]) -> dict[str, Run]:
     runs = {
-        SYSTEM: stage.job(urls),
-        COMPRESS: peers.bare_compress(pictures, len(urls)),
-        LOOP: peers.bare_loop(stage.origin, urls),
+        SYSTEM: system.job(urls),
+        COMPRESS: peers.bare_compress(images, len(urls)),
+        LOOP: peers.bare_loop(system.origin, urls),
         PEER: peers.img2dataset(urls),
     }
     return {name: run for name, run in runs.items() if run}
@@ -71,7 +73,7 @@ def _figures(case: str, rounds: Rounds) -> list[Figure]:
 
 
 def _share(rounds: Rounds) -> float:
-    """What is left of the limit when the cores are busy; it hardly minds what else they do."""
+    """The bare compression's share of the system's process time; other load hardly changes it."""
     return median(_cpu_ms(each[COMPRESS]) / _cpu_ms(each[SYSTEM]) for each in rounds)
 
 
@@ -84,7 +86,7 @@ def _ratio(rounds: Rounds, one: str, other: str) -> float:
 
 
 def _detail(case: str, rounds: Rounds) -> str:
-    """Where the time goes."""
+    """The rates, and how the process time of an image is divided."""
     rates = ", ".join(f"{name} {median(r[name].rate for r in rounds):.3g}" for name in rounds[0])
     limit, whole = (median(_cpu_ms(r[name]) for r in rounds) for name in (COMPRESS, SYSTEM))
     by_part = [

@@ -1,4 +1,4 @@
-"""The upload of 100,000 rows, beside the least that any upload has to do."""
+"""The upload of 100,000 rows, compared with the least that any upload has to do."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from statistics import median
 from typing import Any
 
 import migrations
+from benchmarks.measured_system import MeasuredSystem, csv_of_urls, running
 from benchmarks.origin import Origin
 from benchmarks.report import Figure, Result
 from benchmarks.setup import Setup
-from benchmarks.stage import Stage, csv_of_urls, running
 from database import Database
 
 TABLES = ("requests", "products", "images")
@@ -24,13 +24,13 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 def run(setup: Setup) -> Result:
     number = setup.number(100_000)
-    with Origin("small", setup.album.small_ones(10)) as origin, running(origin) as stage:
-        stage.stop("worker")
+    with Origin("small", setup.album.small_ones(10)) as origin, running(origin) as system:
+        system.stop("worker")
         content = csv_of_urls(origin.urls(number))
         ours, bare = [], []
         for _ in range(setup.repeats):
-            ours.append(_upload_seconds(stage, content))
-            bare.append(_bare_seconds(content, _stored_last(stage.folder / "bench.db")))
+            ours.append(_upload_seconds(system, content))
+            bare.append(_bare_seconds(content, _stored_last(system.folder / "bench.db")))
     ratio = median(one / other for one, other in zip(ours, bare, strict=True))
     what = f"upload of {number:,} rows: seconds ÷ those of csv.reader and a bare bulk insert"
     return Result(
@@ -39,14 +39,14 @@ def run(setup: Setup) -> Result:
     )
 
 
-def _upload_seconds(stage: Stage, content: str) -> float:
+def _upload_seconds(system: MeasuredSystem, content: str) -> float:
     started = time.monotonic()
-    stage.accepted(content)
+    system.accepted(content)
     return time.monotonic() - started
 
 
 def _stored_last(path: Path) -> Rows:
-    """All columns of what the last upload has written."""
+    """All columns of the rows that the last upload has written."""
     database = sqlite3.connect(path)
     (last,) = database.execute("SELECT max(id) FROM requests").fetchone()
     try:
@@ -62,7 +62,7 @@ def _stored_last(path: Path) -> Rows:
 
 
 def _bare_seconds(content: str, stored: Rows) -> float:
-    """Reading the CSV, and the driver's own executemany into the same tables, as durable."""
+    """Reads the CSV and inserts the rows with the driver's executemany, equally durable."""
     with tempfile.TemporaryDirectory(prefix="bench-upload-") as folder:
         migrations.prepare(Database(f"sqlite:///{folder}/bare.db"))
         database = sqlite3.connect(f"{folder}/bare.db")

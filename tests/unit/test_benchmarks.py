@@ -1,4 +1,4 @@
-"""What the benchmarks say and work on; what they measure is no test's business."""
+"""What the benchmarks report and work on; no test holds what they measure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.pictures import Album
-from benchmarks.report import ROOT, Book, Figure, Result
+from benchmarks.album import Album
+from benchmarks.report import ROOT, Figure, FiguresPage, Result
 
 ALBUM = Album(ROOT / "samples" / "photos")
 
 
-def test_a_figure_at_its_goal_has_reached_it_and_one_beside_it_has_not() -> None:
+def test_a_figure_at_its_goal_has_reached_it_and_one_past_it_has_not() -> None:
     goals = [
         Figure(what="images/s", value=value, at_least=0.95).reached for value in (0.95, 0.949)
     ] + [Figure(what="memory", value=value, at_most=1.1).reached for value in (1.1, 1.101)]
@@ -23,7 +23,7 @@ def test_a_figure_at_its_goal_has_reached_it_and_one_beside_it_has_not() -> None
 def test_a_benchmark_run_alone_keeps_the_others_figures(tmp_path: Path) -> None:
     for name, value in (("growth", 1.0), ("scale", 1.5), ("growth", 3.0)):
         figure = Figure(what=f"the {name}", value=value, at_least=1.8)
-        Book(tmp_path / "figures", ["growth", "scale"], is_quick=False).add(
+        FiguresPage(tmp_path / "figures", ["growth", "scale"], is_quick=False).add(
             name, Result(figures=[figure])
         )
     page = (tmp_path / "figures.md").read_text()
@@ -33,9 +33,9 @@ def test_a_benchmark_run_alone_keeps_the_others_figures(tmp_path: Path) -> None:
 
 
 def test_a_quick_run_says_that_its_ratios_do_not_count(tmp_path: Path) -> None:
-    book = Book(tmp_path / "figures", ["scale"], is_quick=True)
-    book.add("scale", Result(figures=[]))
-    assert "its ratios are not the goals' ones" in book.page.read_text()
+    page = FiguresPage(tmp_path / "figures", ["scale"], is_quick=True)
+    page.add("scale", Result(figures=[]))
+    assert "its ratios do not count towards the goals" in page.file.read_text()
 
 
 def test_photos_have_2_to_12_megapixels_and_are_the_same_every_time() -> None:
@@ -46,7 +46,7 @@ def test_photos_have_2_to_12_megapixels_and_are_the_same_every_time() -> None:
     assert photos == ALBUM.photos(3)
 
 
-def test_small_pictures_are_of_the_size_they_are_said_to_be_and_all_different() -> None:
+def test_small_images_are_of_the_size_they_are_said_to_be_and_all_different() -> None:
     thumbnails, small_ones = ALBUM.thumbnails(5), ALBUM.small_ones(20)
     assert all(20_000 <= len(each) < 50_000 for each in thumbnails)
     assert all(4_000 <= len(each) < 6_000 for each in small_ones)

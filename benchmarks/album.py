@@ -1,4 +1,4 @@
-"""The pictures that are worked on: mosaics with real detail, the same ones every time."""
+"""The images that the benchmarks work on: mosaics with real detail, the same in every run."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ from pathlib import Path
 
 from PIL import Image
 
-LEAST_SIDE = 200  # pixels, of a picture that pieces are cut from
+MIN_SIDE = 200  # pixels, of a photo that pieces are cut from
 PIECE = 320  # pixels; larger than the blocks of any codec, smaller than most sources
 PHOTO_PIXELS = range(2_000_000, 12_500_000)
 
 
 @dataclass(frozen=True)
 class Album:
-    """Pictures made of those of a folder, as JPEG 4:2:0; ``cut`` pieces are mirrored or turned."""
+    """Images made from the photos of a folder, as JPEG with 4:2:0 subsampling.
+
+    A mosaic consists of pieces of these photos, each mirrored or turned.
+    """
 
     folder: Path
 
     def photos(self, number: int) -> list[bytes]:
-        """Of 2 to 12 megapixels: the folder's own as they are, and mosaics for the rest."""
-        return [*self._large_ones(), *islice(self._mosaics(), number)][:number]
+        """Photos of 2 to 12 megapixels: those of the folder unchanged, then mosaics."""
+        return [*self._own_photos(), *islice(self._mosaics(), number)][:number]
 
     def thumbnails(self, number: int) -> list[bytes]:
-        """Of 20 to 50 KB, as shops show them in lists."""
+        """Images of 20 to 50 KB, as shops show them in lists."""
         return list(islice(self._within((300, 800), (80, 90), range(20_000, 50_000)), number))
 
     def small_ones(self, number: int) -> list[bytes]:
-        """Of 4 to 6 KB and some 100 pixels: what remains of the cost is that of an image."""
+        """Images of 4 to 6 KB, about 100 pixels a side: their pixels cost next to nothing."""
         return list(islice(self._within((90, 130), (80, 90), range(4_000, 6_000)), number))
 
-    def _large_ones(self) -> list[bytes]:
+    def _own_photos(self) -> list[bytes]:
         paths = sorted(self.folder.glob("*.jp*g"))
         return [path.read_bytes() for path in paths if _pixels(path) in PHOTO_PIXELS]
 
@@ -45,48 +48,51 @@ class Album:
             short = round((megapixels * 1e6 * 3 / 4) ** 0.5)
             sides = (short, short * 4 // 3)
             size = sides if number % 3 == 0 else sides[::-1]
-            yield self._made(random.Random(number), size, 90 + number % 6)  # noqa: S311
+            yield self._mosaic(random.Random(number), size, 90 + number % 6)  # noqa: S311
 
     def _within(
         self, sides: tuple[int, int], qualities: tuple[int, int], sizes: range
     ) -> Iterator[bytes]:
-        """Those of random sides (pixels) and qualities that have as many bytes as asked for."""
+        """Mosaics of random sides (pixels) and qualities, with a number of bytes in ``sizes``."""
         for number in count():
-            chance = random.Random(number)  # noqa: S311
-            size = (chance.randint(*sides), chance.randint(*sides))
-            content = self._made(chance, size, chance.randint(*qualities))
+            rng = random.Random(number)  # noqa: S311
+            size = (rng.randint(*sides), rng.randint(*sides))
+            content = self._mosaic(rng, size, rng.randint(*qualities))
             if len(content) in sizes:
                 yield content
 
-    def _made(self, chance: random.Random, size: tuple[int, int], quality: int) -> bytes:
+    def _mosaic(self, rng: random.Random, size: tuple[int, int], quality: int) -> bytes:
         mosaic = Image.new("RGB", size)
         for left in range(0, size[0], PIECE):
             for top in range(0, size[1], PIECE):
-                mosaic.paste(_cut(chance, chance.choice(_sources(self.folder))), (left, top))
+                mosaic.paste(_cut(rng, rng.choice(_sources(self.folder))), (left, top))
         file = io.BytesIO()
         mosaic.save(file, "JPEG", quality=quality, subsampling="4:2:0")
         return file.getvalue()
 
 
-def _cut(chance: random.Random, source: Image.Image) -> Image.Image:
-    left = chance.randint(0, source.width - PIECE)
-    top = chance.randint(0, source.height - PIECE)
+def _cut(rng: random.Random, source: Image.Image) -> Image.Image:
+    left = rng.randint(0, source.width - PIECE)
+    top = rng.randint(0, source.height - PIECE)
     piece = source.crop((left, top, left + PIECE, top + PIECE))
-    return piece.transpose(chance.choice(list(Image.Transpose)))
+    return piece.transpose(rng.choice(list(Image.Transpose)))
 
 
 @cache
 def _sources(folder: Path) -> list[Image.Image]:
-    """The photos of a folder; those that are smaller than a piece are enlarged to one."""
+    """The photos of a folder; one that is smaller than a piece is enlarged to a piece's size.
+
+    Raises SystemExit when the folder has no useful photo.
+    """
     photos = [Image.open(path) for path in sorted(folder.glob("*.jp*g"))]
     found = [_at_least_a_piece(photo.convert("RGB")) for photo in photos if _is_useful(photo)]
     if not found:
-        raise SystemExit(f"There is no JPEG photo of {LEAST_SIDE} pixels or more in {folder}.")
+        raise SystemExit(f"There is no JPEG photo of {MIN_SIDE} pixels or more in {folder}.")
     return found
 
 
 def _is_useful(photo: Image.Image) -> bool:
-    return min(photo.size) >= LEAST_SIDE
+    return min(photo.size) >= MIN_SIDE
 
 
 def _at_least_a_piece(photo: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""The whole system beside an origin, and one job on it with what it took."""
+"""The whole system with an image server, and how long a job on it takes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from benchmarks.origin import Origin
 from benchmarks.processes import cpu_seconds, with_children
 from tests.system import QUICK, System, csv_of
 
-PROCESSES = 2  # of the worker, and of the peers: one a core
-POLL_SECONDS = 0.5  # how long a job took is told by its own times, not by when a poll saw it
-ALLOWANCE = 3600  # seconds, for a job to end
+PROCESSES = 2  # of the worker, and of each peer: one a core
+POLL_SECONDS = 0.5  # a job's duration comes from its own timestamps, not from the polls
+MAX_JOB_SECONDS = 3600  # until a job must have ended
 
 Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Some images worked through; ``cpu`` is process time in seconds, by who used it."""
+    """A number of processed images; ``cpu`` is process time in seconds by program."""
 
     images: int
     seconds: float
@@ -37,11 +37,11 @@ class Run:
 
     @property
     def cpu_ms(self) -> dict[str, float]:
-        """Of one image, in milliseconds."""
+        """The process time of one image in milliseconds, by program."""
         return {name: 1000 * spent / self.images for name, spent in self.cpu.items()}
 
 
-class Stage(System):
+class MeasuredSystem(System):
     """The system with its own defaults, on an embedded database in a folder of its own."""
 
     def __init__(self, folder: Path, origin: Origin, **settings: str) -> None:
@@ -51,17 +51,17 @@ class Stage(System):
         super().__init__(folder, self.database_url, **own)
 
     def pids(self, name: str) -> list[int]:
-        """Of the ``api`` or the ``worker``: the parent first, then its children."""
+        """The pids of the ``api`` or the ``worker``: the parent first, then its children."""
         return with_children(self._processes[name].pid)
 
     def job(self, urls: Sequence[str]) -> Run:
-        """From the upload's answer until the request is completed, output CSV and all."""
+        """Run a job; its time is from the upload's response until its output CSV is written."""
         before = self._cpu()
         request_id = self.start(urls)
-        answered_at = time.time()
+        accepted_at = time.time()
         status = self.wait(request_id)
         assert not status["progress"]["failed"], "images failed"
-        seconds = datetime.fromisoformat(status["completed_at"]).timestamp() - answered_at
+        seconds = datetime.fromisoformat(status["completed_at"]).timestamp() - accepted_at
         cpu = {name: spent - before[name] for name, spent in self._cpu().items()}
         return Run(images=len(urls), seconds=seconds, cpu=cpu)
 
@@ -69,11 +69,11 @@ class Stage(System):
         return self.accepted(csv_of_urls(urls))
 
     def wait(self, request_id: str) -> dict[str, Any]:
-        """The status of the request when it is completed."""
-        return waited_for(lambda: self.peek(request_id), lambda seen: bool(seen["completed_at"]))
+        """The status of the request, once it is completed."""
+        return wait_until(lambda: self.peek(request_id), lambda seen: bool(seen["completed_at"]))
 
     def peek(self, request_id: str) -> dict[str, Any]:
-        """The status with hardly an image of its list, which costs the system least."""
+        """The status with one image of its list, which costs the system least."""
         found: dict[str, Any] = self.get(f"/status/{request_id}?limit=1").json()
         return found
 
@@ -83,31 +83,31 @@ class Stage(System):
         return spent | {"origin": cpu_seconds([self.origin.pid])}
 
 
-def waited_for(look: Callable[[], Seen], is_done: Callable[[Seen], bool]) -> Seen:
-    """What is seen when it is done; looks now and then."""
-    gives_up_at = time.monotonic() + ALLOWANCE
+def wait_until(look: Callable[[], Seen], is_done: Callable[[Seen], bool]) -> Seen:
+    """What ``look`` returns when ``is_done`` holds for it; polls every POLL_SECONDS."""
+    gives_up_at = time.monotonic() + MAX_JOB_SECONDS
     while not is_done(seen := look()):
-        assert time.monotonic() < gives_up_at, f"the system has not finished within {ALLOWANCE} s"
+        assert time.monotonic() < gives_up_at, f"the job took over {MAX_JOB_SECONDS} s"
         time.sleep(POLL_SECONDS)
     return seen
 
 
 def csv_of_urls(urls: Sequence[str]) -> str:
-    """A product for each."""
+    """A CSV with one product for each URL."""
     return csv_of(*[(f"Product {number}", url) for number, url in enumerate(urls, start=1)])
 
 
 @contextmanager
 def running(
     origin: Origin, *, processes: int = PROCESSES, settings: Mapping[str, str] | None = None
-) -> Iterator[Stage]:
-    """The system, after a first job in which every process has made its connections."""
+) -> Iterator[MeasuredSystem]:
+    """Start the system and run a first job, in which every process makes its connections."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        Stage(Path(folder), origin, **(settings or {})) as stage,
+        MeasuredSystem(Path(folder), origin, **(settings or {})) as system,
     ):
         if processes != PROCESSES:
-            stage.stop("worker")
-            stage.start_worker(processes=processes)
-        stage.job(origin.urls(8 * processes))
-        yield stage
+            system.stop("worker")
+            system.start_worker(processes=processes)
+        system.job(origin.urls(8 * processes))
+        yield system
