@@ -1,4 +1,4 @@
-# make run PORT=5001, make demo EXIT=1, make test PYTHON=python3.12: a variable may follow a command.
+# A variable may follow a target: make run PORT=5001, make demo EXIT=1, make test PYTHON=python3.12
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 .PHONY: help run demo schema migrate sqlserver-check test check bench needs clean
 
 help:
-	@echo "make run     start Redis (if there is none), the API and a worker; Ctrl-C stops them"
-	@echo "make demo    the same with sample products; EXIT=1 stops when they are done"
-	@echo "make test    all tests"
-	@echo "make check   lint, types, and the tests with their coverage"
-	@echo "make bench   measure it, some 40 minutes; QUICK=1 is a smoke; ONLY=throughput,growth PHOTOS=folder"
+	@echo "make run     start Redis (if none is running), the API and a worker; Ctrl-C stops them"
+	@echo "make demo    show the service at work on sample products; EXIT=1 stops when they are done"
 	@echo "make migrate bring the database to the newest schema version, after an update of the service"
+	@echo "make test    run all tests"
+	@echo "make check   run the lint, the type checks, and the tests with their coverage"
+	@echo "make bench   measure the service, about 40 minutes; QUICK=1 is a smoke test; ONLY=throughput,growth PHOTOS=folder"
 	@echo "make schema and make sqlserver-check, with DATABASE_URL=mssql+pyodbc://...: see docs/sqlserver.md"
 	@echo "make clean   remove .venv and caches, never data"
 
@@ -46,7 +46,7 @@ check: $(VENV)/installed-dev needs
 bench: $(VENV)/installed-dev
 	@$(BIN)/python -u -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PHOTOS),--photos $(PHOTOS))
 
-# The stamps are younger than the lists of packages: only a list that changed is installed again.
+# A stamp is newer than its list of packages, so only a list that changed is installed again.
 $(VENV)/installed: requirements.txt
 	@sh commands/support/check_python.sh $(PYTHON)
 	@echo "Installing requirements.txt into $(VENV) (once, and when it changes)"
