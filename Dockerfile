@@ -19,6 +19,7 @@ RUN pip install --no-cache-dir -r requirements.txt
 
 COPY *.py pyproject.toml schema.sql ./
 COPY api api
+COPY commands commands
 COPY compress compress
 COPY manifest manifest
 COPY migrations migrations

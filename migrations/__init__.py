@@ -72,9 +72,12 @@ def upgrade(db: Database) -> Version:
             return found
         with embedded.exclusive(db) if db.is_embedded else db.engine.begin() as tx:
             found = version_of(tx)  # another process may have been quicker
+            _check_known(tx, found)
             if db.is_embedded and found.has_tables and found.revision != newest():
                 embedded.copy_beside(db, found.revision or FIRST)
-            _migrate(tx, found)
+            if found.revision is None and found.has_tables:
+                command.stamp(config_for(tx), FIRST)
+            command.upgrade(config_for(tx), "head")
     except (DBAPIError, Unavailable) as error:
         raise WrongDatabase(f"DATABASE_URL cannot be used: {_in_words(error)}.") from error
     return found
@@ -112,13 +115,12 @@ def version_of(tx: Connection) -> Version:
     return Version(revision, sa.inspect(tx).has_table("requests"))
 
 
-def _migrate(tx: Connection, found: Version) -> None:
+def _check_known(tx: Connection, found: Version) -> None:
+    """Raises WrongDatabase where there is no way from this version to the newest."""
     if found.revision is None and found.has_tables:
         _check_first_tables(tx)
-        command.stamp(config_for(tx), FIRST)
     elif found.revision not in (None, *revisions()):
         raise WrongDatabase(reason_against_version(found))
-    command.upgrade(config_for(tx), "head")
 
 
 def reason_against_version(found: Version) -> str | None:

@@ -151,6 +151,7 @@ def test_tables_that_are_not_ours_stay_as_they_are(tmp_path: Path) -> None:
     with pytest.raises(WrongDatabase, match=r"it lacks ix_images_copies\. It can't be"):
         migrations.prepare(db)
     assert "stops" in str(structure(db))
+    assert not list(tmp_path.glob("*version*"))
 
 
 def test_a_file_that_is_no_database_ends_the_start_in_words(tmp_path: Path) -> None:
