@@ -269,10 +269,10 @@ def main() -> None:
 
 
 SHARED = (
-    *("pictures", "processes", "images/s", "transactions/s", "statements/s", "server cores"),
+    *("images", "processes", "images/s", "transactions/s", "statements/s", "server cores"),
     *("connections", "Gbit/s in", "Gbit/s out"),
 )
-CONTENTION = ("pictures", "processes", "could do", *(f"requests at once: {n}" for n in REQUESTS))
+CONTENTION = ("images", "processes", "could do", *(f"requests at once: {n}" for n in REQUESTS))
 
 
 if __name__ == "__main__":
