@@ -98,27 +98,27 @@ def _numbered(keys: Sequence[str]) -> tuple[int, ...]:
 def _problems_of_names(columns: Sequence[str], line: int) -> list[CsvProblem]:
     found = []
     if len(columns) > MAX_COLUMNS:
-        words = f"{len(columns)} columns are too many; a file may have {MAX_COLUMNS}."
-        found.append(CsvProblem("too_many_columns", words, 0, line))
+        message = f"{len(columns)} columns are too many; a file may have {MAX_COLUMNS}."
+        found.append(CsvProblem("too_many_columns", message, 0, line))
     for column in columns:
         if is_longer(column, MAX_COLUMN_NAME):
-            words = f"The column's name is longer than {MAX_COLUMN_NAME} characters."
-            found.append(CsvProblem("too_long", words, 0, line, ellipsis(column)))
+            message = f"The column's name is longer than {MAX_COLUMN_NAME} characters."
+            found.append(CsvProblem("too_long", message, 0, line, ellipsis(column)))
         if "\0" in column:
-            words = "The column's name has a NUL byte in it."
-            found.append(CsvProblem("nul_byte", words, 0, line, ellipsis(column)))
+            message = "The column's name has a NUL byte in it."
+            found.append(CsvProblem("nul_byte", message, 0, line, ellipsis(column)))
     return found
 
 
 def _unknown(name: str, line: int) -> CsvProblem:
-    words = "This column was named to hold URLs, but the file doesn't have it."
-    return CsvProblem("unknown_url_column", words, 0, line, ellipsis(name))
+    message = "This column was named to hold URLs, but the file doesn't have it."
+    return CsvProblem("unknown_url_column", message, 0, line, ellipsis(name))
 
 
 def _missing(what: str, columns: Sequence[str], names: Sequence[str], line: int) -> CsvProblem:
     found, known = ", ".join(_shown(columns[:20])), ", ".join(names)
-    words = f"There is no column with {what}. Found: {found}. Names known: {known}."
-    return CsvProblem("missing_column", words, 0, line)
+    message = f"There is no column with {what}. Found: {found}. Names known: {known}."
+    return CsvProblem("missing_column", message, 0, line)
 
 
 def _shown(columns: Sequence[str]) -> list[str]:

@@ -65,8 +65,8 @@ csv.field_size_limit(MAX_RECORD_CHARS)
 class OverLimit(csv.Error):
     """A record is too long, or too many are blank; reading ends there."""
 
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
         self.code = code
 
 
@@ -160,8 +160,8 @@ def _refuse_binary(head: bytes) -> None:
     if kind is None and not head.startswith(tuple(BOMS)) and controls * 20 > len(head):
         kind = "binary, or UTF-16 without a byte order mark"
     if kind:
-        words = f"This file is {kind}, not a CSV. Save it as CSV (in Excel: “CSV UTF-8”)."
-        raise InvalidCsv([CsvProblem("not_a_csv", words)], code="not_a_csv")
+        message = f"This file is {kind}, not a CSV. Save it as CSV (in Excel: “CSV UTF-8”)."
+        raise InvalidCsv([CsvProblem("not_a_csv", message)], code="not_a_csv")
 
 
 def _encoding(path: Path, head: bytes) -> Dialect:
@@ -173,8 +173,8 @@ def _encoding(path: Path, head: bytes) -> Dialect:
         if encoding is None:
             return _decodable(path, Dialect("cp1252", on_errors="c1"))
     name = encoding.removesuffix("-sig").upper()
-    words = f"The file begins as {name} does, but isn't all {name}. Save it as CSV UTF-8."
-    raise InvalidCsv([CsvProblem("wrong_encoding", words)])
+    message = f"The file begins as {name} does, but isn't all {name}. Save it as CSV UTF-8."
+    raise InvalidCsv([CsvProblem("wrong_encoding", message)])
 
 
 def _decodable(path: Path, dialect: Dialect) -> Dialect:

@@ -135,22 +135,22 @@ class Manifest:
         if is_longer(row.product_name, MAX_PRODUCT_NAME):
             found.append(self._too_long(row, line, self._roles.name, MAX_PRODUCT_NAME))
         if len(row.urls) > MAX_URLS_OF_A_ROW:
-            words = f"{len(row.urls)} URLs are too many; a row may have {MAX_URLS_OF_A_ROW}."
-            found.append(CsvProblem("too_many_urls", words, row.number, line))
+            message = f"{len(row.urls)} URLs are too many; a row may have {MAX_URLS_OF_A_ROW}."
+            found.append(CsvProblem("too_many_urls", message, row.number, line))
         found += islice(self._problems_of_urls(row, line), MAX_PROBLEMS)
         return found + _nul_bytes(self.columns, row, line)
 
     def _too_long(self, row: Row, line: int, index: int, limit: int) -> CsvProblem:
-        words = f"This is longer than {limit} characters."
-        return CsvProblem("too_long", words, row.number, line, self.columns[index])
+        message = f"This is longer than {limit} characters."
+        return CsvProblem("too_long", message, row.number, line, self.columns[index])
 
     def _problems_of_urls(self, row: Row, line: int) -> Iterator[CsvProblem]:
         for index in self._roles.urls:
             for url in url_cells.split(row.cells[index]):
                 if reason := url_cells.reason_against(url):
-                    code, words = reason
-                    words = f"“{url_cells.shown(url)}” {words}"
-                    yield CsvProblem(code, words, row.number, line, self.columns[index])
+                    code, what = reason
+                    message = f"“{url_cells.shown(url)}” {what}"
+                    yield CsvProblem(code, message, row.number, line, self.columns[index])
 
 
 def open_manifest(path: Path, *, url_columns: Sequence[str] = (), max_rows: int) -> Manifest:
@@ -165,8 +165,8 @@ def open_manifest(path: Path, *, url_columns: Sequence[str] = (), max_rows: int)
         raise InvalidCsv([_broken(record, 0, line)])
     columns = _without_trailing_blanks(record)
     if not columns:
-        words = "The file is empty: it has no header and no rows."
-        raise InvalidCsv([CsvProblem("empty_file", words)])
+        message = "The file is empty: it has no header and no rows."
+        raise InvalidCsv([CsvProblem("empty_file", message)])
     wanted = [name for name in url_columns if key(name)]
     return Manifest(path, dialect, columns, roles(columns, wanted, line), max_rows)
 
@@ -180,8 +180,8 @@ def _without_trailing_blanks(cells: list[str]) -> list[str]:
 def _broken(error: csv.Error, row: int, line: int) -> CsvProblem:
     if isinstance(error, OverLimit):
         return CsvProblem(error.code, str(error), row, line)
-    words = "A quote in this row is not closed, or not doubled within a quoted cell."
-    return CsvProblem("unbalanced_quotes", words, row, line)
+    message = "A quote in this row is not closed, or not doubled within a quoted cell."
+    return CsvProblem("unbalanced_quotes", message, row, line)
 
 
 def _nul_bytes(columns: Sequence[str], row: Row, line: int) -> list[CsvProblem]:

@@ -31,33 +31,33 @@ class DownloadFailed(Exception):  # noqa: N818 - it is what happened, not a mist
 
 
 def download(client: HttpClient, url: str, *, seconds: float, max_bytes: int) -> bytes:
-    """The file at ``url``, whatever its type: that is told by its content, later.
+    """The file at ``url``, whatever its type: its content decides that, later.
 
-    Raises DownloadFailed, also for an empty file and for a 2xx that is not 200: such an answer
-    has no picture, or a part of one.
+    Raises DownloadFailed, also for an empty file and for a 2xx that is not 200: such a response
+    has no image, or a part of one.
     """
     try:
-        answer = client.get(url, seconds=seconds, max_bytes=max_bytes)
+        response = client.get(url, seconds=seconds, max_bytes=max_bytes)
     except OutboundError as error:
         raise DownloadFailed(error.code, str(error), permanent=error.permanent) from error
-    if answer.status != HTTPStatus.OK:
-        raise _refused(answer)
-    if not answer.body:
-        raise _empty(answer)
-    return answer.body
+    if response.status != HTTPStatus.OK:
+        raise _refused(response)
+    if not response.body:
+        raise _empty(response)
+    return response.body
 
 
-def _empty(answer: Response) -> DownloadFailed:
-    """Headers that break off look like an empty file, so only a length that was told is final."""
-    told = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
-    return DownloadFailed("empty_image", "The file is empty.", permanent=told)
+def _empty(response: Response) -> DownloadFailed:
+    """Headers that break off look like an empty file, so only a stated length is final."""
+    has_length = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+    return DownloadFailed("empty_image", "The file is empty.", permanent=has_length)
 
 
-def _refused(answer: Response) -> DownloadFailed:
-    phrase = HTTPStatus(answer.status).phrase if answer.status in set(HTTPStatus) else ""
+def _refused(response: Response) -> DownloadFailed:
+    phrase = HTTPStatus(response.status).phrase if response.status in set(HTTPStatus) else ""
     return DownloadFailed(
-        f"http_{answer.status}",
-        f"The server answered {answer.status} {phrase}".rstrip() + ".",
-        permanent=answer.status not in TRANSIENT_STATUSES,
-        retry_after=answer.retry_after,
+        f"http_{response.status}",
+        f"The server answered {response.status} {phrase}".rstrip() + ".",
+        permanent=response.status not in TRANSIENT_STATUSES,
+        retry_after=response.retry_after,
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 
 
 class StorageUnavailable(OSError):  # noqa: N818 - it is what happened, not a mistake of ours
-    """The storage does not answer, or refuses; it may not a little later."""
+    """The storage does not answer, or refuses; it may recover shortly."""
 
 
 class WrongStorage(SystemExit):

@@ -1,7 +1,7 @@
 """A bucket of S3, Google Cloud Storage or Azure, or of a server that speaks one of their protocols.
 
 The bucket is the operator's own and often inside their network, so requests to it do not pass the
-guard of ``outbound.py``, which is for the URLs of users.
+guard of ``outbound/``, which is for the URLs of users.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RETRY: RetryConfig = {
 }
 OPEN_SECONDS = 1  # in which a bucket that did not answer is not asked again
 WINDOW = MIB  # bytes of one request for a part of a file
-MOST_WORDS = 500  # characters of an error
+MAX_REASON = 500  # characters of an error
 SIDE_BY_SIDE = 4  # images; at 50 ms each that is 80 a second, and each thread takes memory
 PARTS = 2  # of one large file that go up at a time, 5 MiB each
 
@@ -76,7 +76,7 @@ class Bucket:
 
     def drop_upload(self, public_id: UUID) -> None:
         try:
-            with self._asking():
+            with self._request():
                 self._store.delete(_upload_key(public_id))
         except OSError as error:  # the user is told of their file, not of ours
             logger.warning("a refused upload stays: %s", error, extra={"request_id": public_id})
@@ -91,7 +91,7 @@ class Bucket:
 
     def save_images(self, images: Iterable[tuple[UUID, str, bytes]]) -> None:
         """Side by side, as a bucket takes its time for each."""
-        with self._asking(writing=True):
+        with self._request(writing=True):
             for _ in self._threads.map(self._put_image, images):
                 pass
 
@@ -114,19 +114,19 @@ class Bucket:
     def check(self) -> None:
         """Lists nothing, which tells a missing bucket and wrong credentials all the same."""
         self._fail_fast()
-        with self._asking(writing=True):
+        with self._request(writing=True):
             next(iter(self._store.list("readyz", chunk_size=1)), None)
 
     def _put_file(self, key: str, path: Path) -> None:
         self._fail_fast()
-        with self._asking(writing=True):
+        with self._request(writing=True):
             self._store.put(
                 key, path, attributes=_attributes(CSV_TYPE, "no-cache"), max_concurrency=PARTS
             )
 
     def _open(self, key: str) -> StoredFile:
         self._fail_fast()
-        with self._asking():
+        with self._request():
             found = self._store.get(key, options={"range": (0, WINDOW)})
             first = bytes(found.bytes())
         etag = found.meta["e_tag"] or ""
@@ -141,11 +141,11 @@ class Bucket:
     def read(self, key: str, etag: str, start: int, length: int) -> bytes:
         """A part of one version of an object; raises StorageUnavailable if it is another by now."""
         options: GetOptions = {"range": (start, start + length), "if_match": etag or None}
-        with self._asking():
+        with self._request():
             return bytes(self._store.get(key, options=options).bytes())
 
     @contextmanager
-    def _asking(self, *, writing: bool = False) -> Iterator[None]:
+    def _request(self, *, writing: bool = False) -> Iterator[None]:
         """Around every request, with its retries: what the library raises becomes an OSError.
 
         A bucket that isn't there is told as an object that isn't, but what is being written is not
@@ -249,4 +249,4 @@ def _attributes(content_type: str, cache_control: str) -> Attributes:
 
 def _words(error: Exception) -> str:
     """Without the library's inside; what signs a URL, it leaves out itself."""
-    return " ".join(str(error).partition("\n\nDebug source")[0].split())[:MOST_WORDS]
+    return " ".join(str(error).partition("\n\nDebug source")[0].split())[:MAX_REASON]

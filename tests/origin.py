@@ -24,7 +24,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-Answer = Callable[["Handler"], None]
+Response = Callable[["Handler"], None]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def content(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     delay: float = 0,
-) -> Answer:
+) -> Response:
     """A whole answer that keeps the connection open; its first byte comes after ``delay``."""
 
     def answer(handler: Handler) -> None:
@@ -54,42 +54,42 @@ def content(
     return answer
 
 
-def redirect(location: str, *, status: int = 302) -> Answer:
+def redirect(location: str, *, status: int = 302) -> Response:
     return content(status=status, headers={"Location": location})
 
 
-def retry_later(retry_after: str, *, status: int = 429) -> Answer:
+def retry_later(retry_after: str, *, status: int = 429) -> Response:
     return content(status=status, headers={"Retry-After": retry_after})
 
 
-def gzip_bomb(size: int) -> Answer:
+def gzip_bomb(size: int) -> Response:
     """An image of nothing but zeros, a thousandth of its size on the wire."""
     return content(gzip.compress(bytes(size)), headers={"Content-Encoding": "gzip"})
 
 
-def short_body(body: bytes, missing: int = 1) -> Answer:
+def short_body(body: bytes, missing: int = 1) -> Response:
     """Promises ``missing`` bytes more than it sends."""
     return raw(head(200, {"Content-Length": str(len(body) + missing)}), body)
 
 
-def endless_body() -> Answer:
+def endless_body() -> Response:
     return raw(head(200, {}), endlessly=bytes(65536))
 
 
-def drip_body(pause: float = 0.05) -> Answer:
+def drip_body(pause: float = 0.05) -> Response:
     """A byte, a pause, a byte, until the origin is closed."""
     return raw(head(200, {}), endlessly=b"x", pause=pause)
 
 
-def drip_headers(pause: float = 0.05) -> Answer:
+def drip_headers(pause: float = 0.05) -> Response:
     return raw(b"HTTP/1.1 200 OK\r\nX-Long: ", endlessly=b"x", pause=pause)
 
 
-def close_at_once() -> Answer:
+def close_at_once() -> Response:
     return raw()
 
 
-def raw(*pieces: bytes, endlessly: bytes = b"", pause: float = 0) -> Answer:
+def raw(*pieces: bytes, endlessly: bytes = b"", pause: float = 0) -> Response:
     """These bytes as they are, with pauses between them; then the connection is closed."""
 
     def answer(handler: Handler) -> None:
@@ -115,7 +115,7 @@ class Origin:
         self.scheme = "https" if tls else "http"
         self.hits: Counter[str] = Counter()
         self.received: list[Received] = []
-        self._answers: dict[str, tuple[Answer, ...]] = {}
+        self._answers: dict[str, tuple[Response, ...]] = {}
         self._server = Server(self, tls)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
@@ -135,7 +135,7 @@ class Origin:
     def url(self, path: str, *, host: str = "127.0.0.1") -> str:
         return f"{self.scheme}://{host}:{self._server.server_port}{path}"
 
-    def on(self, path: str, *answers: Answer) -> str:
+    def on(self, path: str, *answers: Response) -> str:
         """Answer in this order, and with the last one from then on; the URL of the path."""
         self._answers[path] = answers
         return self.url(path)

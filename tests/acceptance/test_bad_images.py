@@ -9,8 +9,8 @@ import pytest
 from tests.acceptance.conftest import NOBODY
 from tests.conftest import photo
 from tests.origin import (
-    Answer,
     Origin,
+    Response,
     close_at_once,
     content,
     drip_body,
@@ -58,7 +58,7 @@ def job(system: System, origin: Origin, bad_url: str) -> tuple[dict[str, Any], d
     ],
 )
 def test_a_bad_image_fails_with_its_reason(
-    system: System, origin: Origin, answer: Answer, code: str, words: str
+    system: System, origin: Origin, answer: Response, code: str, words: str
 ) -> None:
     image, row = job(system, origin, origin.on("/bad.jpg", answer))
 

@@ -203,7 +203,7 @@ def test_a_large_body_is_refused_by_its_length_before_it_is_read(
 
 @pytest.mark.parametrize("answer", [origins.endless_body(), origins.gzip_bomb(200 * MIB)])
 def test_a_body_without_end_costs_little_memory(
-    origin: Origin, client: HttpClient, answer: origins.Answer
+    origin: Origin, client: HttpClient, answer: origins.Response
 ) -> None:
     url = origin.on("/bomb", answer)
     tracemalloc.start()
@@ -223,7 +223,7 @@ def test_a_body_without_end_costs_little_memory(
     ],
 )
 def test_a_part_of_a_body_is_no_answer(
-    origin: Origin, client: HttpClient, answer: origins.Answer
+    origin: Origin, client: HttpClient, answer: origins.Response
 ) -> None:
     assert refusal(client, origin.on("/cup.jpg", answer)) == "short_body"
 
@@ -249,7 +249,7 @@ def test_a_body_that_cannot_be_unpacked_is_no_answer(origin: Origin, client: Htt
     ],
 )
 def test_a_server_that_breaks_off_may_be_tried_again(
-    origin: Origin, client: HttpClient, answer: origins.Answer
+    origin: Origin, client: HttpClient, answer: origins.Response
 ) -> None:
     with pytest.raises(OutboundError) as caught:
         get(client, origin.on("/cup.jpg", answer))
@@ -291,7 +291,7 @@ def test_a_server_that_is_down_may_be_tried_again() -> None:
     ],
 )
 def test_a_slow_server_is_left_at_the_deadline(
-    origin: Origin, client: HttpClient, answer: origins.Answer
+    origin: Origin, client: HttpClient, answer: origins.Response
 ) -> None:
     url = origin.on("/cup.jpg", answer)
     with within(5):
@@ -532,7 +532,7 @@ def test_plain_http_where_tls_is_expected_is_no_answer(origin: Origin, client: H
 
 @pytest.mark.parametrize("answer", [origins.drip_body(), origins.drip_headers()])
 def test_a_slow_secure_server_is_left_at_the_deadline(
-    secure: Origin, resolver: Resolver, certificate: tuple[Path, Path], answer: origins.Answer
+    secure: Origin, resolver: Resolver, certificate: tuple[Path, Path], answer: origins.Response
 ) -> None:
     resolver["shop.example"] = ["127.0.0.1"]
     secure.on("/cup.jpg", answer)

@@ -218,7 +218,7 @@ def test_a_claim_that_is_renewed_does_not_run_out(database: Database, store: Sto
     assert statuses(database) == [Status.PROCESSING]
 
 
-def test_an_image_given_back_has_not_been_tried(database: Database, store: Stores) -> None:
+def test_a_released_image_has_not_been_tried(database: Database, store: Stores) -> None:
     store(*urls(1))
     (image,) = claim(database)
 
