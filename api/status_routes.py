@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, jsonify, request
 
-from api import parameters, responses
+from api import parameters, status_response
 from api.problems import Problem
 from api.service import service
 from work_queue.read_queries import (
@@ -52,7 +52,7 @@ def _body(found: RequestRow, after: tuple[int, int], limit: int) -> bytes:
     if len(page) == limit:
         behind = {"limit": limit, "after": f"{page[-1].row_number}-{page[-1].position}"}
         next_url = f"{base}/status/{found.public_id}?{urlencode(behind)}"
-    return jsonify(responses.status(base, found, page, _webhook(found), next_url)).get_data()
+    return jsonify(status_response.status(base, found, page, _webhook(found), next_url)).get_data()
 
 
 def _webhook(found: RequestRow) -> dict[str, Any] | None:
@@ -61,4 +61,4 @@ def _webhook(found: RequestRow) -> dict[str, Any] | None:
     db = service().database
     webhook = db.read(find_webhook, found.id)
     attempts = db.read(find_attempts, webhook.id) if webhook else []
-    return responses.webhook_of(found, webhook, attempts)
+    return status_response.webhook_of(found, webhook, attempts)

@@ -13,10 +13,11 @@ from contextlib import closing
 from database import Database
 from outbound import HttpClient
 from pipeline.claiming import ImageClaimer
+from pipeline.compressed_image import result_of_download
 from pipeline.download import DownloadFailed
+from pipeline.download_retries import result_of_failure
 from pipeline.housekeeping import Housekeeping
 from pipeline.image_prefetch import Arrival, ImagePrefetcher
-from pipeline.image_result import result_of_download, result_of_failure
 from pipeline.lease_renewal import LeaseRenewal
 from pipeline.result_writer import ResultWriter
 from pipeline.watchdog import Watchdog

@@ -1,12 +1,10 @@
-"""A downloaded image, or its failure → the result to record."""
+"""A downloaded image is compressed; whatever goes wrong is its result."""
 
 from __future__ import annotations
 
 import logging
-import random
 
 from compress import Compressed, Options, Unreadable, compress
-from pipeline.download import DownloadFailed
 from pipeline.result_writer import Result
 from settings import Settings
 from storage import image_name
@@ -16,17 +14,7 @@ from work_queue.outcomes import Outcome
 
 logger = logging.getLogger(__name__)
 
-FIRST_RETRY_SECONDS = 1.0  # doubled with each further one, with jitter
 BROKE_DOWN = "The image could not be compressed: something went wrong here; it was logged."
-
-
-def result_of_failure(image: ClaimedImage, failure: DownloadFailed, *, max_attempts: int) -> Result:
-    """To be tried again, or failed where that can't help or was tried ``max_attempts`` times."""
-    if failure.permanent or image.attempts >= max_attempts:
-        return Result(Outcome.failed(image, failure.code, str(failure)), None)
-    backoff = FIRST_RETRY_SECONDS * 2 ** (image.attempts - 1) * random.uniform(0.5, 1)  # noqa: S311
-    wait = max(backoff, failure.retry_after or 0)
-    return Result(Outcome.retry(image, wait, failure.code, str(failure)), None)
 
 
 def result_of_download(image: ClaimedImage, original: bytes, settings: Settings) -> Result:
