@@ -39,3 +39,16 @@ def test_the_files_and_folders_that_a_document_names_are_there(name: str) -> Non
 
     for path in re.findall(r"`([\w./]+(?:\.py|\.sql|\.toml|/))`", text):
         assert (ROOT / path).exists() or list(ROOT.glob(f"*/{path}")), path
+
+
+def test_a_function_that_the_architecture_names_is_in_the_file_beside_it() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    named = [
+        (file, function)
+        for file, words in re.findall(r"([\w/]+\.py) {2,}(.*)", text)
+        for function in re.findall(r"(\w+)\(\)", words)
+    ]
+
+    assert len(named) > 10
+    for file, function in named:
+        assert re.search(rf"^ *def {function}\b", (ROOT / file).read_text(), re.MULTILINE), function
