@@ -188,7 +188,7 @@ def _read(raw: HTTPResponse, max_bytes: int) -> bytes:
 def _explain(error: Exception, host: str) -> OutboundError:
     """In our words; an error of any kind after the deadline is the deadline's doing."""
     if time.monotonic() >= current_transfer.get().deadline:
-        return OutboundError("timed_out", f"{host} took too long to response.", permanent=False)
+        return OutboundError("timed_out", f"{host} took too long to answer.", permanent=False)
     if isinstance(error, InvalidURL):
         return OutboundError("invalid_url", NO_WEB_ADDRESS)
     if isinstance(error, DecodeError):
