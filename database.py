@@ -26,6 +26,8 @@ from resilience.circuit_breaker import CircuitBreaker
 BUSY_SECONDS = 120  # that a SQLite writer waits for another: a very large upload takes a while
 LOGIN_SECONDS = 5  # the ODBC driver's own default, 15, is a long time for a user to wait
 SQL_ATTR_LOGIN_TIMEOUT = 103  # ODBC's number for it
+LOCK_SECONDS = 10  # to wait for another transaction, none of which takes a second
+MAX_DECLARED = 4000  # characters; longer texts are NVARCHAR(MAX) to the driver
 STATEMENT_SECONDS = 60  # ten times what our slowest statement takes; a dead server never answers
 RETRY_SECONDS = 3  # after which a transaction that fails again and again is given up
 FIRST_WAIT_SECONDS = 0.05  # doubled with each try, with jitter so that rivals do not meet again
@@ -41,6 +43,8 @@ TRANSIENT_NUMBERS = {
     *LOCK_NUMBERS,
     *(49918, 49919, 49920, 4060, 4221, 40143, 40613, 40501, 40540, 40197),  # moving, or throttled
     *(42108, 42109, 10929, 10928, 10060, 997, 233),  # waking, or the connection broke
+    *(976, 983, 3906),  # a failover, or a replica that only reads
+    *(8645, 8651),  # no memory to run the statement just now
 }
 SQLSTATES = {  # by mssql-python's words for them; mssql_python.exceptions, as of 1.16
     "Serialization failure": "40001",
@@ -77,7 +81,11 @@ class Database:
         parsed = make_url(url)
         self.is_embedded = parsed.get_backend_name() == "sqlite"
         durable = "FULL" if outlasts_power_cuts else "NORMAL"
-        self.engine = _sqlite(parsed, durable) if self.is_embedded else _sql_server(parsed)
+        if self.is_embedded:
+            self.engine = self._reading = _sqlite(parsed, durable)
+        else:
+            self.engine = _sql_server(parsed)
+            self._reading = _sql_server(parsed, isolation_level="AUTOCOMMIT")
         self._breaker = CircuitBreaker(
             open_seconds=OPEN_SECONDS, probe_seconds=LOGIN_SECONDS + RETRY_SECONDS
         )
@@ -134,7 +142,7 @@ class Database:
             self._breaker.report(is_down=is_down)
 
     def _retried(self, step: Callable[[Connection], Result], *, writes: bool) -> Result:
-        gives_up_at = time.monotonic() + RETRY_SECONDS
+        gives_up_at = None  # counted from the first failure: a long transaction may be run again
         wait = FIRST_WAIT_SECONDS
         while True:
             try:
@@ -145,6 +153,7 @@ class Database:
                 cause = DriverError(error)
                 if not cause.is_temporary:
                     raise
+                gives_up_at = gives_up_at or time.monotonic() + RETRY_SECONDS
                 if not cause.is_transient or time.monotonic() + wait > gives_up_at:
                     failure = ServerDown if cause.is_server_down else Unavailable
                     raise failure(str(error.orig)) from error
@@ -152,7 +161,7 @@ class Database:
             wait *= 2
 
     def _once(self, step: Callable[[Connection], Result], *, writes: bool) -> Result:
-        with self.engine.connect() as connection:
+        with (self.engine if writes else self._reading).connect() as connection:
             tx = connection.execution_options(writes=writes)
             with tx.begin():
                 return step(tx)
@@ -196,14 +205,16 @@ def _begin_on_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _sql_server(url: URL) -> Engine:
-    kept = {"pool_size": POOL, "pool_pre_ping": True, "pool_recycle": 1800}
+def _sql_server(url: URL, **options: Any) -> Engine:
+    """A connection that broke is noticed when it is used, and the transaction run again: to ask
+    before each one would cost a message. Ours end their transactions, so the pool need not."""
+    kept = {"pool_size": POOL, "pool_recycle": 1800, "pool_reset_on_return": None}
     with_driver = _with_pyodbc if url.get_driver_name() == "pyodbc" else _with_mssql_python
     try:
-        engine = with_driver(url, hide_parameters=True, **kept)
+        engine = with_driver(url, hide_parameters=True, **kept, **options)
     except ImportError as error:
         raise WrongDatabase(f"DATABASE_URL cannot be used: {error}; see README.") from None
-    sa.event.listen(engine, "connect", _limit_statements)
+    sa.event.listen(engine, "connect", _limit_waits)
     return engine
 
 
@@ -212,16 +223,33 @@ def _with_pyodbc(url: URL, **options: Any) -> Engine:
 
     pyodbc.pooling = False  # or it hands a dead connection to a pool that has replaced it
     timeout = {"timeout": LOGIN_SECONDS}
-    return sa.create_engine(url, fast_executemany=True, connect_args=timeout, **options)
+    engine = sa.create_engine(url, fast_executemany=True, connect_args=timeout, **options)
+    sa.event.listen(engine, "do_setinputsizes", _declare_lengths)
+    return engine
 
 
 def _with_mssql_python(url: URL, **options: Any) -> Engine:
     timeout = {"attrs_before": {SQL_ATTR_LOGIN_TIMEOUT: LOGIN_SECONDS}}
-    return sa.create_engine(url, connect_args=timeout, **options)
+    return sa.create_engine(url, connect_args=timeout, use_insertmanyvalues=False, **options)
 
 
-def _limit_statements(connection: Any, _record: Any) -> None:
+def _declare_lengths(sizes: dict[Any, Any], cursor: Any, *_: Any) -> None:
+    """Declare texts by the lengths of their columns, not of their values, each of which would have
+    a plan of its own."""
+    import pyodbc
+
+    for parameter in sizes:
+        length = getattr(parameter.type, "length", None)
+        if isinstance(parameter.type, sa.Unicode) and length and length < MAX_DECLARED:
+            sizes[parameter] = (pyodbc.SQL_WVARCHAR, length, 0)
+
+
+def _limit_waits(connection: Any, _record: Any) -> None:
     connection.timeout = STATEMENT_SECONDS
+    cursor = connection.cursor()
+    cursor.execute(f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}")
+    cursor.close()
+    connection.commit()
 
 
 @dataclass(frozen=True)
@@ -263,7 +291,7 @@ class DriverError:
     def is_server_down(self) -> bool:
         """Whether the server does not answer, rather than other transactions being in the way."""
         is_lock = self.state == "40001" or not self.numbers.isdisjoint(LOCK_NUMBERS)
-        return self.is_transient and not is_lock
+        return self.is_transient and not is_lock and "Query timeout" not in str(self.error.orig)
 
     @property
     def is_login_refused(self) -> bool:

@@ -4,7 +4,11 @@
 -- intake.store_request: Write a request with all its rows and images, or, where ``rows`` raises,
 -- nothing.
 SELECT
-  DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS anon_1;
+  requests.row_count,
+  requests.total
+FROM requests
+WHERE
+  requests.public_id = :public_id_1;
 INSERT INTO requests (
   public_id,
   status,
@@ -41,64 +45,17 @@ VALUES
     :failed,
     :bytes_in,
     :bytes_out,
-    :created_at
+    CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
   );
-INSERT INTO products (
-  request_id,
-  row_number,
-  serial_number,
-  product_name
-)
-VALUES
-  (:request_id, :row_number, :serial_number, :product_name);
-INSERT INTO images (
-  request_id,
-  row_number,
-  position,
-  input_url,
-  host_number,
-  status,
-  attempts,
-  crash_count,
-  next_attempt_at
-)
-OUTPUT inserted.id
-VALUES
-  (
-    :request_id,
-    :row_number,
-    :position,
-    :input_url,
-    :host_number,
-    :status,
-    :attempts,
-    :crash_count,
-    :next_attempt_at
-  );
-INSERT INTO hosts (
-  request_id,
-  number,
-  host
-)
-VALUES
-  (:request_id, :number, :host);
-UPDATE images SET copy_of = anon_1.first
-FROM images, (
-    SELECT
-      images.input_url COLLATE Latin1_General_100_BIN2 AS url,
-      MIN(images.id) AS first
+UPDATE images
+SET copy_of = firsts.first_id
+FROM (
+    SELECT id, MIN(id) OVER (PARTITION BY HASHBYTES('SHA2_256', input_url)) AS first_id
     FROM images
-    WHERE
-      images.request_id = :request_id_1
-    GROUP BY
-      images.input_url COLLATE Latin1_General_100_BIN2
-    HAVING
-      COUNT(*) > :count_1
-  ) AS anon_1
-WHERE
-  images.request_id = :request_id_2
-  AND images.input_url COLLATE Latin1_General_100_BIN2 = anon_1.url
-  AND images.id > anon_1.first;
+    WHERE request_id = :request_id
+) AS firsts
+INNER JOIN images ON images.id = firsts.id
+WHERE firsts.first_id < firsts.id;
 UPDATE requests SET row_count = :row_count, total = :total
 WHERE
   requests.id = :id_1;
@@ -115,7 +72,7 @@ WHERE
       WHERE
         images.status = N'Pending'
         AND images.copy_of IS NULL
-        AND images.next_attempt_at <= DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME())
+        AND images.next_attempt_at <= CAST(DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME()) AS DATETIME2(3))
     )
   )
   OR (
@@ -125,7 +82,7 @@ WHERE
       FROM images
       WHERE
         images.status = N'Processing'
-        AND images.lease_until < DATEADD(MILLISECOND, :param_5, SYSUTCDATETIME())
+        AND images.lease_until < CAST(DATEADD(MILLISECOND, :param_5, SYSUTCDATETIME()) AS DATETIME2(3))
     )
   )
   OR (
@@ -135,7 +92,7 @@ WHERE
       FROM webhooks
       WHERE
         webhooks.status = N'Pending'
-        AND webhooks.next_attempt_at <= DATEADD(MILLISECOND, :param_7, SYSUTCDATETIME())
+        AND webhooks.next_attempt_at <= CAST(DATEADD(MILLISECOND, :param_7, SYSUTCDATETIME()) AS DATETIME2(3))
     )
   )
   OR (
@@ -145,7 +102,7 @@ WHERE
       FROM webhooks
       WHERE
         webhooks.status = N'Processing'
-        AND webhooks.lease_until < DATEADD(MILLISECOND, :param_9, SYSUTCDATETIME())
+        AND webhooks.lease_until < CAST(DATEADD(MILLISECOND, :param_9, SYSUTCDATETIME()) AS DATETIME2(3))
     )
   )
   OR (
@@ -158,227 +115,110 @@ WHERE
         AND requests.completed + requests.failed = requests.total
         AND (
           requests.lease_until IS NULL
-          OR requests.lease_until < DATEADD(MILLISECOND, :param_11, SYSUTCDATETIME())
+          OR requests.lease_until < CAST(DATEADD(MILLISECOND, :param_11, SYSUTCDATETIME()) AS DATETIME2(3))
         )
     )
   );
 
 -- claims.claim_images: Claim up to ``limit`` due images of one host, of the request that was
 -- served longest ago.
-SELECT
-  requests.id
+SELECT TOP (1) requests.id, due.number, due.host, requests.public_id, requests.reduce_by, requests.format,
+    requests.max_width, requests.max_height,
+    requests.total - requests.completed - requests.failed AS remaining
 FROM requests
-WHERE
-  requests.status <> N'Completed'
-  AND (
-    EXISTS(
-      SELECT
-        *
-      FROM images
-      WHERE
-        images.request_id = requests.id
-        AND images.host_number > :host_number_1
-        AND images.status = N'Pending'
-        AND images.copy_of IS NULL
-    )
-  )
-ORDER BY
-  requests.served_at,
-  requests.id
-OFFSET :offset ROWS
-FETCH FIRST :param_3 ROWS ONLY;
-SELECT
-TOP 1
-  hosts.request_id,
-  hosts.number,
-  hosts.host,
-  requests.public_id,
-  requests.reduce_by,
-  requests.format,
-  requests.max_width,
-  requests.max_height,
-  (
-    requests.total - requests.completed
-  ) - requests.failed AS anon_1
-FROM hosts
-JOIN requests
-  ON requests.id = hosts.request_id
-WHERE
-  hosts.request_id = :request_id
-  AND hosts.number >= (
-    SELECT
-      MIN(images.host_number) AS min_1
-    FROM images
-    WHERE
-      images.request_id = :request_id
-      AND images.status = N'Pending'
-      AND images.copy_of IS NULL
-  )
-  AND (
-    NOT hosts.host IN (:excluded_hosts_1, :excluded_hosts_2)
-  )
-  AND (
-    EXISTS(
-      SELECT
-        *
-      FROM images
-      WHERE
-        images.request_id = hosts.request_id
-        AND images.host_number = hosts.number
-        AND images.status = N'Pending'
-        AND images.copy_of IS NULL
-        AND images.next_attempt_at <= DATEADD(MILLISECOND, :param_4, SYSUTCDATETIME())
-    )
-  )
-ORDER BY
-  hosts.number;
-UPDATE images SET status = :status, attempts = (
-  images.attempts + :attempts_1
-), claimed_by = :worker, lease_until = DATEADD(MILLISECOND, :lease_seconds, SYSUTCDATETIME())
-OUTPUT inserted.id, inserted.row_number, inserted.position, inserted.input_url, inserted.attempts, inserted.crash_count
-WHERE
-  images.id IN (
-    SELECT
-    TOP 1
-      images.id
-    FROM images   WITH (ROWLOCK, UPDLOCK, READPAST)
-    WHERE
-      images.request_id = :of_request
-      AND images.host_number = :of_host
-      AND images.status = N'Pending'
-      AND images.copy_of IS NULL
-      AND images.next_attempt_at <= DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME())
-    ORDER BY
-      images.next_attempt_at,
-      images.id
-  )
-  AND images.status = N'Pending'
-  AND images.copy_of IS NULL;
-UPDATE requests   WITH (ROWLOCK, READPAST) SET status = :status, served_at = CASE
-  WHEN (
-    requests.completed + requests.failed >= :param_1
-  )
-  THEN DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME())
-  ELSE requests.served_at
-END
-WHERE
-  requests.id = :served;
-SELECT
-TOP 1
-  hosts.request_id,
-  hosts.number,
-  hosts.host,
-  requests.public_id,
-  requests.reduce_by,
-  requests.format,
-  requests.max_width,
-  requests.max_height,
-  (
-    requests.total - requests.completed
-  ) - requests.failed AS anon_1
-FROM hosts
-JOIN requests
-  ON requests.id = hosts.request_id
-WHERE
-  hosts.request_id = :request_id
-  AND hosts.number >= (
-    SELECT
-      MIN(images.host_number) AS min_1
-    FROM images
-    WHERE
-      images.request_id = :request_id
-      AND images.status = N'Pending'
-      AND images.copy_of IS NULL
-  )
-  AND (
-    NOT hosts.host IN (NULL) OR (
-      1 = 1
-    )
-  )
-  AND (
-    EXISTS(
-      SELECT
-        *
-      FROM images
-      WHERE
-        images.request_id = hosts.request_id
-        AND images.host_number = hosts.number
-        AND images.status = N'Pending'
-        AND images.copy_of IS NULL
-        AND images.next_attempt_at <= DATEADD(MILLISECOND, :param_4, SYSUTCDATETIME())
-    )
-  )
-ORDER BY
-  hosts.number;
+CROSS APPLY (
+    SELECT TOP (1) hosts.number, hosts.host 
+    FROM hosts
+    WHERE hosts.request_id = requests.id
+        AND hosts.number >= (
+            SELECT MIN(images.host_number) FROM images
+            WHERE images.request_id = requests.id
+                AND images.status = N'Pending' AND images.copy_of IS NULL
+        )
+        AND hosts.host NOT IN (SELECT host FROM OPENJSON(:hosts) WITH (host NVARCHAR(255) '$'))
+        AND EXISTS (
+            SELECT 1 FROM images
+            WHERE images.request_id = hosts.request_id AND images.host_number = hosts.number
+                AND images.status = N'Pending' AND images.copy_of IS NULL
+                AND images.next_attempt_at <= CAST(SYSUTCDATETIME() AS DATETIME2(3))
+        )
+    ORDER BY hosts.number
+) AS due
+WHERE requests.status <> N'Completed' 
+ORDER BY requests.served_at, requests.id;
+WITH due AS (
+    SELECT TOP (:limit) *
+    FROM images WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX (ix_images_pending))
+    WHERE request_id = :request_id AND host_number = :host_number
+        AND status = N'Pending' AND copy_of IS NULL AND next_attempt_at <= CAST(SYSUTCDATETIME() AS DATETIME2(3))
+    ORDER BY next_attempt_at, id
+)
+UPDATE due
+SET status = N'Processing', attempts = attempts + 1,
+    claimed_by = :worker, lease_until = CAST(DATEADD(millisecond, :lease, SYSUTCDATETIME()) AS DATETIME2(3))
+OUTPUT inserted.id, inserted.row_number, inserted.position, inserted.input_url,
+    inserted.attempts, inserted.crash_count;
+UPDATE requests WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
+SET status = N'Processing',
+    served_at = CASE WHEN completed + failed >= :head_start THEN CAST(SYSUTCDATETIME() AS DATETIME2(3))
+        ELSE served_at END
+WHERE id = :request_id;
 
 -- claims.renew_claims: Extend the leases of claimed images.
-UPDATE images SET lease_until = DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME())
-WHERE
-  images.id IN (:id_1_1)
-  AND images.status = N'Processing'
-  AND images.claimed_by = :claimed_by_1;
+UPDATE held
+SET lease_until = CAST(DATEADD(millisecond, :lease, SYSUTCDATETIME()) AS DATETIME2(3))
+FROM OPENJSON(:ids) WITH (id BIGINT '$') AS given
+INNER LOOP JOIN images AS held WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_images (id)))
+    ON held.id = given.id
+WHERE held.status = N'Processing' AND held.claimed_by = :worker;
 
 -- expired_claims.count_crash: Count, before it is tried again, an image whose earlier worker
 -- crashed.
-UPDATE images SET crash_count = (
-  images.crash_count + :crash_count_1
-)
-WHERE
-  images.id = :id_1
-  AND images.status = N'Processing'
-  AND images.claimed_by = :claimed_by_1;
+UPDATE held
+SET crash_count = held.crash_count + 1
+FROM OPENJSON(:ids) WITH (id BIGINT '$') AS given
+INNER LOOP JOIN images AS held WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_images (id)))
+    ON held.id = given.id
+WHERE held.status = N'Processing' AND held.claimed_by = :worker;
 
 -- outcomes.record_outcomes: Write how claims ended, and the counters with them, in one
 -- transaction.
-SELECT
-  DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS anon_1;
-SELECT
-  images.id,
-  images.attempts,
-  (
-    SELECT
-      COUNT(*) AS count_1
-    FROM images AS images_1
-    WHERE
-      images_1.copy_of = images.id
-      AND images_1.status = N'Pending'
-      AND NOT images_1.copy_of IS NULL
-  ) AS copies
-FROM images   WITH (ROWLOCK, UPDLOCK)
-WHERE
-  images.id IN (:ids_1)
-  AND images.status = N'Processing'
-  AND images.claimed_by = :worker;
-UPDATE images SET status = :status, attempts = :attempts, crash_count = :crash_count, next_attempt_at = :next_attempt_at, claimed_by = NULL, lease_until = NULL, completed_at = :completed_at, error_code = NULL, error_message = NULL, output_name = :output_name, input_bytes = :input_bytes, output_bytes = :output_bytes, width = NULL, height = NULL, format = NULL, method = NULL, quality = NULL, scale = NULL, encodes = NULL, target_met = NULL
-WHERE
-  images.copy_of = :copy_of_1
-  AND images.status = N'Pending'
-  AND NOT images.copy_of IS NULL;
-UPDATE images SET status = :status, attempts = :attempts, crash_count = :crash_count, next_attempt_at = :next_attempt_at, claimed_by = :claimed_by, lease_until = :lease_until, completed_at = :completed_at, error_code = :error_code, error_message = :error_message, output_name = :output_name, input_bytes = :input_bytes, output_bytes = :output_bytes, width = :width, height = :height, format = :format, method = :method, quality = :quality, scale = :scale, encodes = :encodes, target_met = :target_met
-WHERE
-  images.id = :image_id;
-UPDATE requests SET completed = (
-  requests.completed + :more_completed
-), failed = (
-  requests.failed + :more_failed
-), bytes_in = (
-  requests.bytes_in + :more_bytes_in
-), bytes_out = (
-  requests.bytes_out + :more_bytes_out
-)
-OUTPUT inserted.completed + inserted.failed AS anon_1, inserted.total
-WHERE
-  requests.id = :counted;
+UPDATE images 
+SET status = given.status, claimed_by = NULL, lease_until = NULL,
+    attempts = given.attempts, crash_count = given.crash_count, next_attempt_at = CAST(DATEADD(millisecond, given.wait, SYSUTCDATETIME()) AS DATETIME2(3)),
+    completed_at = CASE WHEN given.status = 'Pending' THEN NULL ELSE CAST(SYSUTCDATETIME() AS DATETIME2(3)) END,
+    error_code = given.error_code, error_message = given.error_message, output_name = given.output_name, input_bytes = given.input_bytes, output_bytes = given.output_bytes, width = given.width, height = given.height, format = given.format, method = given.method, quality = given.quality, scale = given.scale, encodes = given.encodes, target_met = given.target_met
+OUTPUT inserted.id
+FROM OPENJSON(:rows) WITH (id BIGINT, status NVARCHAR(10), attempts INTEGER, crash_count INTEGER, claimed_attempts INTEGER, wait INTEGER, error_code NVARCHAR(50), error_message NVARCHAR(1000), output_name NVARCHAR(50), input_bytes INTEGER, output_bytes INTEGER, width INTEGER, height INTEGER, format NVARCHAR(10), method NVARCHAR(10), quality INTEGER, scale FLOAT, encodes INTEGER, target_met BIT) AS given
+INNER LOOP JOIN images WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_images (id)))
+    ON images.id = given.id
+WHERE images.status = N'Processing'
+    AND images.claimed_by = :worker AND images.attempts = given.claimed_attempts;
+UPDATE images 
+SET status = given.status, claimed_by = NULL, lease_until = NULL,
+    attempts = given.attempts, crash_count = given.crash_count, next_attempt_at = CAST(DATEADD(millisecond, given.wait, SYSUTCDATETIME()) AS DATETIME2(3)),
+    completed_at = CASE WHEN given.status = 'Pending' THEN NULL ELSE CAST(SYSUTCDATETIME() AS DATETIME2(3)) END,
+    error_code = given.error_code, error_message = given.error_message, output_name = given.output_name, input_bytes = given.input_bytes, output_bytes = given.output_bytes, width = given.width, height = given.height, format = given.format, method = given.method, quality = given.quality, scale = given.scale, encodes = given.encodes, target_met = given.target_met
+OUTPUT inserted.copy_of
+FROM OPENJSON(:rows) WITH (id BIGINT, status NVARCHAR(10), attempts INTEGER, crash_count INTEGER, claimed_attempts INTEGER, wait INTEGER, error_code NVARCHAR(50), error_message NVARCHAR(1000), output_name NVARCHAR(50), input_bytes INTEGER, output_bytes INTEGER, width INTEGER, height INTEGER, format NVARCHAR(10), method NVARCHAR(10), quality INTEGER, scale FLOAT, encodes INTEGER, target_met BIT) AS given
+INNER LOOP JOIN images WITH (ROWLOCK, UPDLOCK, INDEX (ix_images_copies))
+    ON images.copy_of = given.id
+WHERE images.copy_of IS NOT NULL AND images.status = N'Pending';
+UPDATE requests SET completed = requests.completed + given.completed, failed = requests.failed + given.failed, bytes_in = requests.bytes_in + given.bytes_in, bytes_out = requests.bytes_out + given.bytes_out
+OUTPUT inserted.completed + inserted.failed, inserted.total
+FROM OPENJSON(:rows) WITH (id BIGINT, completed INTEGER, failed INTEGER, bytes_in BIGINT, bytes_out BIGINT) AS given
+INNER LOOP JOIN requests WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_requests (id)))
+    ON requests.id = given.id;
 
 -- expired_claims.release_expired: Release the claims of workers that crashed; poison images have
 -- failed.
-UPDATE images SET status = :status, claimed_by = NULL, lease_until = NULL, completed_at = DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()), error_code = :error_code, error_message = :error_message
-OUTPUT inserted.id, inserted.request_id
+UPDATE images   WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK) SET status = :status, claimed_by = NULL, lease_until = NULL, completed_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), error_code = :error_code, error_message = :error_message
+OUTPUT inserted.request_id, inserted.id, inserted.attempts, inserted.crash_count
 WHERE
   images.status = N'Processing'
-  AND images.lease_until < DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME())
+  AND images.lease_until < CAST(DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME()) AS DATETIME2(3))
   AND images.crash_count >= :crash_count_1;
-UPDATE images SET status = :status, attempts = (
+UPDATE images   WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK) SET status = :status, attempts = (
   images.attempts - :attempts_1
 ), crash_count = CASE
   WHEN (
@@ -389,45 +229,44 @@ UPDATE images SET status = :status, attempts = (
 END, claimed_by = NULL, lease_until = NULL
 WHERE
   images.status = N'Processing'
-  AND images.lease_until < DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME());
-UPDATE webhooks SET status = :status, attempts = (
+  AND images.lease_until < CAST(DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME()) AS DATETIME2(3));
+UPDATE webhooks   WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK) SET status = :status, attempts = (
   webhooks.attempts - :attempts_1
 ), claimed_by = NULL, lease_until = NULL
 WHERE
   webhooks.status = N'Processing'
-  AND webhooks.lease_until < DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME());
+  AND webhooks.lease_until < CAST(DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME()) AS DATETIME2(3));
 
 -- completion.claim_finished: Claim a request whose images have all ended and whose output CSV
 -- nobody is writing.
-UPDATE requests SET claimed_by = :claimed_by, lease_until = DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME())
+SELECT
+TOP 1
+  requests.id
+FROM requests
+WHERE
+  requests.status <> N'Completed'
+  AND requests.completed + requests.failed = requests.total
+  AND (
+    requests.lease_until IS NULL
+    OR requests.lease_until < CAST(DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME()) AS DATETIME2(3))
+  )
+ORDER BY
+  requests.served_at,
+  requests.id;
+UPDATE requests SET claimed_by = :claimed_by, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 OUTPUT inserted.id, inserted.public_id, inserted.url_column
 WHERE
-  requests.id IN (
-    SELECT
-    TOP 1
-      requests.id
-    FROM requests   WITH (ROWLOCK, UPDLOCK, READPAST)
-    WHERE
-      requests.status <> N'Completed'
-      AND requests.completed + requests.failed = requests.total
-      AND (
-        requests.lease_until IS NULL
-        OR requests.lease_until < DATEADD(MILLISECOND, :param_4, SYSUTCDATETIME())
-      )
-    ORDER BY
-      requests.served_at,
-      requests.id
-  )
+  requests.id = :id_1
   AND requests.status <> N'Completed'
   AND requests.completed + requests.failed = requests.total
   AND (
     requests.lease_until IS NULL
-    OR requests.lease_until < DATEADD(MILLISECOND, :param_4, SYSUTCDATETIME())
+    OR requests.lease_until < CAST(DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME()) AS DATETIME2(3))
   );
 
 -- completion.finished_images: The images of a claimed request in the order of the CSV, a page at
 -- a time.
-UPDATE requests SET lease_until = DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME())
+UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
   requests.id = :id_1 AND requests.claimed_by = :claimed_by_1;
 SELECT
@@ -449,7 +288,7 @@ ORDER BY
 
 -- completion.complete_request: Complete a claimed request and record its webhook, due in
 -- ``webhook_seconds``.
-UPDATE requests SET status = :status, completed_at = DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()), claimed_by = NULL, lease_until = NULL
+UPDATE requests SET status = :status, completed_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), claimed_by = NULL, lease_until = NULL
 OUTPUT inserted.webhook_url
 WHERE
   requests.id = :id_1
@@ -471,32 +310,24 @@ VALUES
     :url,
     :status,
     :attempts,
-    DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME())
+    CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
   );
 
 -- notifications.claim_webhooks: Claim up to ``limit`` webhooks that are due.
-UPDATE webhooks SET status = :status, attempts = (
-  webhooks.attempts + :attempts_1
-), claimed_by = :worker, lease_until = DATEADD(MILLISECOND, :lease_seconds, SYSUTCDATETIME())
-OUTPUT inserted.id, inserted.request_id, inserted.message_id, inserted.url, inserted.attempts
-WHERE
-  webhooks.id IN (
-    SELECT
-    TOP 4
-      webhooks.id
-    FROM webhooks   WITH (ROWLOCK, UPDLOCK, READPAST)
-    WHERE
-      webhooks.status = N'Pending'
-      AND webhooks.next_attempt_at <= DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME())
-    ORDER BY
-      webhooks.next_attempt_at,
-      webhooks.id
-  )
-  AND webhooks.status = N'Pending';
+WITH due AS (
+    SELECT TOP (:limit) *
+    FROM webhooks WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX (ix_webhooks_pending))
+    WHERE status = N'Pending' AND next_attempt_at <= CAST(SYSUTCDATETIME() AS DATETIME2(3))
+    ORDER BY next_attempt_at, id
+)
+UPDATE due
+SET status = N'Processing', attempts = attempts + 1,
+    claimed_by = :worker, lease_until = CAST(DATEADD(millisecond, :lease, SYSUTCDATETIME()) AS DATETIME2(3))
+OUTPUT inserted.id, inserted.request_id, inserted.message_id, inserted.url, inserted.attempts;
 
 -- notifications.record_attempt: Write one attempt: delivered without an ``error``; the last one
 -- without ``retry_seconds``.
-UPDATE webhooks SET status = :status, next_attempt_at = DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()), claimed_by = NULL, lease_until = NULL
+UPDATE webhooks SET status = :status, next_attempt_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), claimed_by = NULL, lease_until = NULL
 WHERE
   webhooks.id = :id_1
   AND webhooks.status = N'Processing'
@@ -514,7 +345,7 @@ VALUES
   (
     :webhook_id,
     :number,
-    DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()),
+    CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)),
     :status_code,
     :duration_ms,
     :error

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from database import Database
-from work_queue.claims import first_in_line
 from work_queue.models import Image, Request
 from work_queue.notifications import add_webhook
 from work_queue.outcomes import NO_CLAIM
@@ -40,14 +39,22 @@ class FinishedImage(NamedTuple):
 
 def claim_finished(tx: Connection, worker: str, lease_seconds: float) -> FinishedRequest | None:
     """Claim a request whose images have all ended and whose output CSV nobody is writing."""
-    is_ready = is_ready_to_complete()
-    finished = tx.execute(
+    # A read waits for nobody, and the update is a compare-and-set by key: no other row is locked.
+    candidate = tx.scalar(
+        sa.select(Request.id)
+        .where(is_ready_to_complete())
+        .order_by(Request.served_at, Request.id)
+        .limit(1)
+    )
+    if candidate is None:
+        return None
+    claimed = tx.execute(
         sa.update(Request)
-        .where(Request.id.in_(first_in_line(Request, 1, is_ready)), is_ready)
+        .where(Request.id == candidate, is_ready_to_complete())
         .values(claimed_by=worker, lease_until=utc_now(lease_seconds))
         .returning(Request.id, Request.public_id, Request.url_column)
     ).first()
-    return None if finished is None else FinishedRequest(*finished)
+    return None if claimed is None else FinishedRequest(*claimed)
 
 
 def finished_images(

@@ -13,10 +13,13 @@ from sqlalchemy.engine import Connection
 
 from work_queue.claims import ClaimedImage
 from work_queue.models import Image, Webhook
-from work_queue.outcomes import NO_CLAIM, SettledImage, count_settled, settle_copies
-from work_queue.predicates import is_expired, is_held
+from work_queue.outcomes import NO_CLAIM, EndedImage, end_images, outcome_row
+from work_queue.predicates import is_expired
 from work_queue.sql_functions import utc_now
+from work_queue.statements import COUNT_CRASH, as_json
 from work_queue.statuses import Status
+
+SKIP_LOCKED = "WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)"  # recorded just now is not expired
 
 
 def count_crash(tx: Connection, worker: str, image: ClaimedImage) -> None:
@@ -24,41 +27,48 @@ def count_crash(tx: Connection, worker: str, image: ClaimedImage) -> None:
 
     It is tried alone: if this worker crashes too, the image is to blame.
     """
-    tx.execute(
-        sa.update(Image)
-        .where(Image.id == image.id, is_held(Image, worker))
-        .values(crash_count=Image.crash_count + 1)
-    )
+    COUNT_CRASH.run(tx, worker=worker, ids=as_json([image.id]))
 
 
 def release_expired(tx: Connection, claim_limit: int) -> None:
-    """Release the claims of workers that crashed; poison images have failed."""
-    _fail_poison_images(tx, claim_limit)
+    """Release the claims of workers that crashed; poison images have failed.
+
+    Locks are taken in the order of all transactions: images, requests, webhooks.
+    """
+    poison = _fail_poison_images(tx, claim_limit)
     at_least_one = sa.case((Image.crash_count == 0, 1), else_=Image.crash_count)
-    for table, values in ((Image, {"crash_count": at_least_one}), (Webhook, {})):
-        tx.execute(
-            sa.update(table)
-            .where(is_expired(table))
-            .values(status=Status.PENDING, attempts=table.attempts - 1, **NO_CLAIM, **values)
-        )
+    _release(tx, Image, crash_count=at_least_one)
+    end_images(tx, poison)
+    _release(tx, Webhook)
 
 
-def _fail_poison_images(tx: Connection, claim_limit: int) -> None:
-    failure: dict[str, Any] = {
-        "status": Status.FAILED,
-        "completed_at": utc_now(),
+def _release(tx: Connection, table: Any, **values: Any) -> None:
+    tx.execute(
+        sa.update(table)
+        .with_hint(SKIP_LOCKED, dialect_name="mssql")
+        .where(is_expired(table))
+        .values(status=Status.PENDING, attempts=table.attempts - 1, **NO_CLAIM, **values)
+    )
+
+
+def _fail_poison_images(tx: Connection, claim_limit: int) -> list[EndedImage]:
+    error = {
         "error_code": "stopped_the_worker",
         "error_message": f"This image stopped the worker {claim_limit} times.",
-        **NO_CLAIM,
     }
     failed = tx.execute(
         sa.update(Image)
+        .with_hint(SKIP_LOCKED, dialect_name="mssql")
         .where(is_expired(Image), Image.crash_count >= claim_limit)
-        .values(failure)
-        .returning(Image.id, Image.request_id)
-    ).all()
-    settled = [
-        SettledImage(request_id, Status.FAILED, {}, settle_copies(tx, image_id, failure))
-        for image_id, request_id in failed
+        .values(status=Status.FAILED, completed_at=utc_now(), **error, **NO_CLAIM)
+        .returning(Image.request_id, Image.id, Image.attempts, Image.crash_count)
+    )
+    return [
+        EndedImage(
+            request_id,
+            outcome_row(
+                image_id, Status.FAILED, attempts=attempts, crash_count=crash_count, **error
+            ),
+        )
+        for request_id, image_id, attempts, crash_count in failed
     ]
-    count_settled(tx, settled)

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from work_queue.claims import claim_first
 from work_queue.column_types import fit_column
 from work_queue.models import MAX_ERROR, Webhook, WebhookAttempt
 from work_queue.outcomes import NO_CLAIM
-from work_queue.predicates import is_due, is_held
+from work_queue.predicates import is_held
 from work_queue.sql_functions import utc_now
+from work_queue.statements import CLAIM_WEBHOOKS
 from work_queue.statuses import Status
 
 
@@ -45,11 +45,7 @@ def claim_webhooks(
     tx: Connection, worker: str, *, limit: int, lease_seconds: float
 ) -> list[ClaimedWebhook]:
     """Claim up to ``limit`` webhooks that are due."""
-    columns = [getattr(Webhook, name) for name in ClaimedWebhook._fields]
-    claimed = tx.execute(
-        claim_first(Webhook, limit, is_due(Webhook)).returning(*columns),
-        {"worker": worker, "lease_seconds": lease_seconds},
-    )
+    claimed = CLAIM_WEBHOOKS.run(tx, worker=worker, limit=limit, lease=lease_seconds)
     return [ClaimedWebhook(*webhook) for webhook in claimed]
 
 

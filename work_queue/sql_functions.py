@@ -38,20 +38,4 @@ def _utc_now_on_sqlite(element: utc_now, compiler: SQLCompiler, **options: Any) 
 @compiles(utc_now, "mssql")
 def _utc_now_on_sql_server(element: utc_now, compiler: SQLCompiler, **options: Any) -> str:
     milliseconds = compiler.process(element.clauses, **options)
-    return f"DATEADD(millisecond, {milliseconds}, SYSUTCDATETIME())"
-
-
-class exactly(FunctionElement[str]):  # noqa: N801 -- it reads as the SQL function it is
-    """A text by its code points: SQL Server takes "A" for "a" by default, no web server does."""
-
-    inherit_cache = True
-
-
-@compiles(exactly, "sqlite")
-def _exactly_on_sqlite(element: exactly, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(element.clauses, **options)
-
-
-@compiles(exactly, "mssql")
-def _exactly_on_sql_server(element: exactly, compiler: SQLCompiler, **options: Any) -> str:
-    return f"{compiler.process(element.clauses, **options)} COLLATE Latin1_General_100_BIN2"
+    return f"CAST(DATEADD(millisecond, {milliseconds}, SYSUTCDATETIME()) AS DATETIME2(3))"

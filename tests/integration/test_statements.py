@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import re
 import textwrap
 import uuid
@@ -20,17 +21,21 @@ import sqlalchemy as sa
 import sqlglot
 from sqlalchemy.dialects import mssql
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.selectable import TextualSelect
 
 from database import Database
 from tests.conftest import empty_database
 from tests.integration.conftest import Product, completed
-from work_queue import read_queries
+from work_queue import intake, read_queries
+from work_queue import statements as statements_module
+from work_queue.bulk_insert import BulkInsert
 from work_queue.claims import ClaimedImage, claim_images, renew_claims, work_is_due
 from work_queue.completion import claim_finished, complete_request, finished_images
 from work_queue.expired_claims import count_crash, release_expired
 from work_queue.intake import NewRequest, store_request
 from work_queue.notifications import claim_webhooks, record_attempt
 from work_queue.outcomes import Outcome, record_outcomes
+from work_queue.statements import Statement
 
 pytestmark = pytest.mark.integration
 Statements = list[str]
@@ -42,9 +47,19 @@ HEAD = """\
 """
 
 
+TWINS = {
+    text.sqlite: text.sql_server
+    for text in (
+        *(each for each in vars(statements_module).values() if isinstance(each, Statement)),
+        *(each.statement for each in vars(intake).values() if isinstance(each, BulkInsert)),
+    )
+}
+
+
 class Compiled(NamedTuple):
     """A statement in T-SQL, and the function of work_queue/ that runs it."""
 
+    transaction: int
     function: str
     purpose: str  # the first sentence of its docstring
     statement: str
@@ -99,20 +114,33 @@ def poll(database: Database, public_id: uuid.UUID) -> None:
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> list[Compiled]:
     """The statements of a whole job, in their order."""
     found: list[Compiled] = []
+    transactions = itertools.count()
+    current = [0]
 
-    def compile_too(_: Any, statement: ClauseElement, rows: Any, row: Any, __: Any) -> None:
-        function, purpose = running_step()
-        found.append(Compiled(function, purpose, as_t_sql(statement, rows[0] if rows else row)))
+    def begin(_: Any) -> None:
+        current[0] = next(transactions)
+
+    def compile_too(_: Any, statement: ClauseElement | str, rows: Any, row: Any, __: Any) -> None:
+        if text := as_t_sql(statement, rows[0] if rows and isinstance(rows[0], dict) else row):
+            found.append(Compiled(current[0], *running_step(), text.strip()))
 
     with empty_database(tmp_path_factory.mktemp("statements")) as url:
         database = Database(url)
+        sa.event.listen(database.engine, "begin", begin)
         sa.event.listen(database.engine, "before_execute", compile_too)
         whole_job(database)
         database.engine.dispose()
     return found
 
 
-def as_t_sql(statement: ClauseElement, values: dict[str, Any]) -> str:
+def as_t_sql(statement: ClauseElement | str, values: dict[str, Any]) -> str | None:
+    """The twin of a text for SQLite, or what SQLAlchemy compiles for SQL Server."""
+    if isinstance(statement, str):
+        columns = statement.partition(" VALUES ")[0]
+        return next((text for text in TWINS.values() if columns in text), None)
+    if isinstance(statement, sa.TextClause | TextualSelect):
+        text = statement.element if isinstance(statement, TextualSelect) else statement
+        return TWINS[str(text)]
     dialect: Any = mssql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
     dialect._supports_offset_fetch = True  # as after a look at any server since 2012
     compiled: Any = statement.compile(dialect=dialect, column_keys=list(values) or None)
@@ -155,38 +183,82 @@ def test_a_t_sql_parser_reads_every_statement(statements: Statements) -> None:
 
 
 def test_a_claim_passes_over_locked_rows_and_returns_what_it_took(find: Find) -> None:
-    claim = find("UPDATE images", "lease_until=DATEADD(millisecond", "OUTPUT")
+    for table in ("images", "webhooks"):
+        claim = find("WITH due AS ( SELECT TOP (:limit) *", f"FROM {table} WITH", "UPDATE due")
 
-    assert "OUTPUT inserted.id, inserted.row_number" in claim
-    assert "IN (SELECT TOP 3 images.id FROM images WITH (ROWLOCK, UPDLOCK, READPAST)" in claim
-    assert "ORDER BY images.next_attempt_at, images.id) AND images.status = N'Pending'" in claim
+        hints = "(ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, "
+        assert f"FROM {table} WITH {hints}INDEX (ix_{table}_pending))" in claim
+        assert "ORDER BY next_attempt_at, id ) UPDATE due" in claim
+        assert "OUTPUT inserted.id" in claim
+
+
+def test_readpast_has_readcommittedlock_beside_it(statements: Statements) -> None:
+    with_readpast = [statement for statement in statements if "READPAST" in statement]
+
+    assert len(with_readpast) > 3
+    assert all("READPAST, READCOMMITTEDLOCK" in statement for statement in with_readpast)
 
 
 def test_a_claim_s_conditions_are_literals_so_that_filtered_indexes_serve(find: Find) -> None:
-    assert "requests.status != N'Completed'" in find("SELECT requests.id", "ORDER BY")
-    assert "images.status = N'Pending'" in find("SELECT TOP 1 hosts.request_id")
+    assert "requests.status <> N'Completed'" in find("SELECT TOP (1) requests.id", "ORDER BY")
+    assert "images.status = N'Pending'" in find("SELECT TOP (1) requests.id")
     assert "images.status = N'Processing'" in find("UPDATE images", "crash_count >=")
-    assert "webhooks.status = N'Pending'" in find("UPDATE webhooks", "OUTPUT")
+    assert "status = N'Pending'" in find("FROM webhooks WITH", "OUTPUT")
 
 
-def test_a_claim_of_a_finished_request_passes_over_locked_rows(find: Find) -> None:
+def test_a_finished_request_is_claimed_by_its_key(find: Find) -> None:
     claim = find("UPDATE requests", "OUTPUT inserted.id, inserted.public_id")
 
-    assert "FROM requests WITH (ROWLOCK, UPDLOCK, READPAST)" in claim
+    assert "WHERE requests.id = :id_1 AND requests.status != N'Completed'" in claim
 
 
-def test_what_is_to_be_recorded_is_locked_first_and_written_in_one_shape(find: Find) -> None:
-    assert "FROM images WITH (ROWLOCK, UPDLOCK) WHERE" in find("SELECT images.id, images.attempts")
-    record = find("UPDATE images SET", "WHERE images.id = :image_id")
-    assert all(f"{column}=:{column}" in record for column in ("status", "lease_until", "scale"))
-    assert "request_id=" not in record
+def test_what_ends_or_renews_a_claim_seeks_by_key_and_names_the_claim(find: Find) -> None:
+    seek = "WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_images (id)))"
+    for words in (
+        "SET lease_until = CAST",
+        "SET crash_count = held.crash_count",
+        "SET status = given",
+    ):
+        statement = find("INNER LOOP JOIN images", words)
+
+        assert seek in statement
+        assert ".status = N'Processing'" in statement
+        assert ".claimed_by = :worker" in statement
+    assert "images.attempts = given.claimed_attempts" in find("OUTPUT inserted.id FROM OPENJSON")
+
+
+def test_what_was_recorded_is_what_the_statement_returns(find: Find) -> None:
+    assert "OUTPUT inserted.id FROM OPENJSON(:rows)" in find("UPDATE images SET status = given")
+    assert "OUTPUT inserted.copy_of FROM OPENJSON" in find("INDEX (ix_images_copies)")
 
 
 def test_counters_move_by_what_they_were(find: Find) -> None:
-    counted = find("UPDATE requests SET", "completed=(requests.completed +")
+    counted = find("UPDATE requests SET completed = requests.completed + given.completed")
 
-    assert "failed=(requests.failed +" in counted
-    assert "OUTPUT" in counted
+    assert "failed = requests.failed + given.failed" in counted
+    assert "OUTPUT inserted.completed + inserted.failed, inserted.total" in counted
+
+
+def test_locks_are_taken_in_one_order_by_every_transaction(compiled: list[Compiled]) -> None:
+    """Images, then requests, then webhooks; an upload's rows are its own until it commits."""
+    order = ["images", "requests", "webhooks"]
+    transactions: dict[int, list[str]] = {}
+    for each in compiled:
+        changed = re.match(
+            r"UPDATE (\w+)|WITH due AS \(\s+SELECT TOP.*\s+FROM (\w+)", each.statement
+        )
+        if changed and each.function != "intake.store_request":
+            transactions.setdefault(each.transaction, []).append(changed[1] or changed[2])
+
+    assert ["images", "images", "requests"] in transactions.values()
+    for tables in transactions.values():
+        places = [order.index("images" if table == "held" else table) for table in tables]
+        assert places == sorted(places), tables
+
+
+def test_no_statement_lists_its_values(statements: Statements) -> None:
+    """A list of another length would be another statement, with a plan of its own."""
+    assert not any(re.search(r"IN \(:\w+, :\w+", statement) for statement in statements)
 
 
 def test_all_times_are_those_of_the_server(statements: Statements) -> None:
@@ -200,18 +272,10 @@ def test_a_new_row_s_key_comes_back_with_the_insert(find: Find) -> None:
     assert "OUTPUT inserted.id VALUES" in find("INSERT INTO requests")
 
 
-def test_an_empty_list_of_hosts_to_pass_over_is_still_a_condition(find: Find) -> None:
-    assert "(hosts.host NOT IN (NULL) OR (1 = 1))" in find("SELECT TOP 1 hosts", "NOT IN (NULL)")
+def test_repeated_urls_are_found_by_fingerprints_of_their_exact_text(find: Find) -> None:
+    marked = find("UPDATE images SET copy_of =")
 
-
-def test_copies_are_found_by_code_points_for_which_a_server_may_not_be_set_up(find: Find) -> None:
-    assert "COLLATE Latin1_General_100_BIN2" in find("UPDATE images SET copy_of=")
-
-
-def test_the_answer_to_a_copy_is_written_by_the_index_of_copies(find: Find) -> None:
-    answer = find("UPDATE images", "WHERE images.copy_of = ")
-
-    assert "images.status = N'Pending' AND images.copy_of IS NOT NULL" in answer
+    assert "MIN(id) OVER (PARTITION BY HASHBYTES('SHA2_256', input_url))" in marked
 
 
 def test_the_document_of_the_statements_is_not_stale(compiled: list[Compiled]) -> None:
@@ -232,12 +296,13 @@ def document(compiled: list[Compiled]) -> str:
         parts.append(
             "\n" + "\n".join(textwrap.wrap(f"{function}: {purpose}", 97, **COMMENT)) + "\n"
         )
-        for statement in {shape(each.statement): each.statement for each in of_function}.values():
-            parts.append(sqlglot.transpile(statement, read="tsql", write="tsql", pretty=True)[0])
-            parts.append(";\n")
+        for statement in dict.fromkeys(each.statement for each in of_function):
+            parts.append(f"{formatted(statement)};\n")
     return "".join(parts)
 
 
-def shape(statement: str) -> str:
-    """What is the same for any number of rows and hosts."""
-    return re.sub(r"TOP \d+|\(?hosts\.host NOT IN \(.*?\)( OR \(1 = 1\)\))?", "", statement)
+def formatted(statement: str) -> str:
+    """What was written by hand stays as it is; the rest is formatted by the parser."""
+    if "\n" in statement and statement in {text.strip() for text in TWINS.values()}:
+        return statement
+    return sqlglot.transpile(statement, read="tsql", write="tsql", pretty=True)[0]
