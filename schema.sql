@@ -41,8 +41,8 @@ BEGIN
     );
 END;
 IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
-    INSERT INTO dbo.alembic_version (version_num) VALUES ('0002');
-IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0002')
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0003');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0003')
 BEGIN
     RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
     SET NOEXEC ON;
@@ -82,6 +82,7 @@ BEGIN
     );
     -- Requests that still have work, in the order of their turns.
     CREATE INDEX ix_requests_open ON dbo.requests (served_at, id)
+        INCLUDE (status, completed, failed, total, lease_until)
         WHERE status <> N'Completed';
 END
 GO
@@ -136,9 +137,11 @@ BEGIN
     );
     -- For the sweep: claims that may have run out.
     CREATE INDEX ix_webhooks_claimed ON dbo.webhooks (lease_until)
+        INCLUDE (status)
         WHERE status = N'Processing';
     -- For the sweep: what is due.
     CREATE INDEX ix_webhooks_pending ON dbo.webhooks (next_attempt_at)
+        INCLUDE (status)
         WHERE status = N'Pending';
     CREATE INDEX ix_webhooks_request_id ON dbo.webhooks (request_id);
 END
@@ -186,12 +189,15 @@ BEGIN
     EXEC (N'ALTER TABLE dbo.images SET (LOCK_ESCALATION = DISABLE)');
     -- For the sweep: claims that may have run out.
     CREATE INDEX ix_images_claimed ON dbo.images (lease_until)
+        INCLUDE (status)
         WHERE status = N'Processing';
     -- For the answer to an image, which is that of its copies.
     CREATE INDEX ix_images_copies ON dbo.images (copy_of)
+        INCLUDE (status)
         WHERE status = N'Pending' AND copy_of IS NOT NULL;
     -- For the claims: what one host of one request has due. It shrinks as the work is done.
     CREATE INDEX ix_images_pending ON dbo.images (request_id, host_number, next_attempt_at, id)
+        INCLUDE (status, copy_of)
         WHERE status = N'Pending' AND copy_of IS NULL;
 END
 GO

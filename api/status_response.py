@@ -7,18 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from storage import OUTPUT_CSV, image_url
-from work_queue.read_queries import AttemptRow, ImageRow, RequestRow, WebhookRow, progress
+from work_queue.read_queries import FoundRequest, ImageRow, progress
 from work_queue.statuses import Status
 
 
 def status(
-    base: str,
-    request: RequestRow,
-    images: Sequence[ImageRow],
-    webhook: dict[str, Any] | None,
-    next_url: str | None,
+    base: str, found: FoundRequest, images: Sequence[ImageRow], next_url: str | None
 ) -> dict[str, Any]:
     """The whole response; ``base`` is the public URL of the service."""
+    request = found.request
     is_completed = request.status is Status.COMPLETED
     folder_url = image_url(base, request.public_id, "").rstrip("/")
     return {
@@ -36,7 +33,7 @@ def status(
         "created_at": _time(request.created_at),
         "completed_at": _time(request.completed_at),
         "output_csv_url": image_url(base, request.public_id, OUTPUT_CSV) if is_completed else None,
-        "webhook": webhook,
+        "webhook": webhook_of(found),
         "images": [image_of(folder_url, image) for image in images],
         "next": next_url,
     }
@@ -62,18 +59,16 @@ def image_of(folder_url: str, image: ImageRow) -> dict[str, Any]:
     }
 
 
-def webhook_of(
-    request: RequestRow, webhook: WebhookRow | None, attempts: Sequence[AttemptRow]
-) -> dict[str, Any]:
+def webhook_of(found: FoundRequest) -> dict[str, Any] | None:
     """What became of the notification; until the request is completed it is only planned."""
+    if found.request.webhook_url is None:
+        return None
+    webhook = found.webhook
+    is_due = webhook is not None and webhook.status is Status.PENDING
     return {
-        "url": request.webhook_url,
-        "status": Status.PENDING if webhook is None else webhook.status,
-        "next_attempt_at": (
-            _time(webhook.next_attempt_at)
-            if webhook is not None and webhook.status is Status.PENDING
-            else None
-        ),
+        "url": found.request.webhook_url,
+        "status": webhook.status if webhook else Status.PENDING,
+        "next_attempt_at": _time(webhook.next_attempt_at) if webhook and is_due else None,
         "attempts": [
             {
                 "at": _time(attempt.attempted_at),
@@ -81,7 +76,7 @@ def webhook_of(
                 "duration_ms": attempt.duration_ms,
                 "error": attempt.error,
             }
-            for attempt in attempts
+            for attempt in found.attempts
         ],
     }
 

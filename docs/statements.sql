@@ -351,7 +351,8 @@ VALUES
     :error
   );
 
--- read_queries.find_request: The request that users know by this id.
+-- read_queries.find_request: The request that users know by this id, and how its notification
+-- goes, in one message.
 SELECT
   requests.id,
   requests.public_id,
@@ -368,10 +369,24 @@ SELECT
   requests.bytes_in,
   requests.bytes_out,
   requests.created_at,
-  requests.completed_at
+  requests.completed_at,
+  webhooks.id AS id_1,
+  webhooks.status AS status_1,
+  webhooks.next_attempt_at,
+  webhook_attempts.attempted_at,
+  webhook_attempts.status_code,
+  webhook_attempts.duration_ms,
+  webhook_attempts.error
 FROM requests
+LEFT OUTER JOIN webhooks
+  ON webhooks.request_id = requests.id
+LEFT OUTER JOIN webhook_attempts
+  ON webhook_attempts.webhook_id = webhooks.id
 WHERE
-  requests.public_id = :public_id;
+  requests.public_id = :public_id
+ORDER BY
+  webhooks.id DESC,
+  webhook_attempts.number;
 
 -- read_queries.find_images: A page of images with their products, in the order of the CSV,
 -- behind a (row, position).
@@ -411,27 +426,3 @@ ORDER BY
   images.position
 OFFSET 0 ROWS
 FETCH FIRST :limit ROWS ONLY;
-
--- read_queries.find_webhook: A request's newest webhook, or None before there is one.
-SELECT
-TOP 1
-  webhooks.id,
-  webhooks.status,
-  webhooks.next_attempt_at
-FROM webhooks
-WHERE
-  webhooks.request_id = :request_id_1
-ORDER BY
-  webhooks.id DESC;
-
--- read_queries.find_attempts: The attempts to deliver a webhook, in their order.
-SELECT
-  webhook_attempts.attempted_at,
-  webhook_attempts.status_code,
-  webhook_attempts.duration_ms,
-  webhook_attempts.error
-FROM webhook_attempts
-WHERE
-  webhook_attempts.webhook_id = :webhook_id_1
-ORDER BY
-  webhook_attempts.number;

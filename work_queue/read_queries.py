@@ -80,6 +80,14 @@ class AttemptRow(NamedTuple):
     error: str | None
 
 
+class FoundRequest(NamedTuple):
+    """A request with its newest webhook, if there is one yet, and the attempts to deliver it."""
+
+    request: RequestRow
+    webhook: WebhookRow | None
+    attempts: list[AttemptRow]
+
+
 def _columns(table: Any, row: type[Any]) -> list[Any]:
     """The columns of a table that a row names."""
     return [getattr(table, name) for name in row._fields]
@@ -88,7 +96,19 @@ def _columns(table: Any, row: type[Any]) -> list[Any]:
 AT_FIGURES = ImageRow._fields.index("figures")  # of the columns that IMAGES selects
 # Statements that are polled are made once: to make one costs more than to run it.
 REQUESTS = sa.select(*_columns(Request, RequestRow))
-REQUEST_BY_PUBLIC_ID = REQUESTS.where(Request.public_id == sa.bindparam("public_id"))
+REQUEST_WITH_WEBHOOKS: sa.Select[*tuple[Any, ...]] = (
+    sa.select(
+        *_columns(Request, RequestRow),
+        *_columns(Webhook, WebhookRow),
+        *_columns(WebhookAttempt, AttemptRow),
+    )
+    .outerjoin(Webhook, Webhook.request_id == Request.id)
+    .outerjoin(WebhookAttempt, WebhookAttempt.webhook_id == Webhook.id)
+    .where(Request.public_id == sa.bindparam("public_id"))
+    .order_by(Webhook.id.desc(), WebhookAttempt.number)
+)
+AT_WEBHOOK = len(RequestRow._fields)  # of the columns of that statement
+AT_ATTEMPT = AT_WEBHOOK + len(WebhookRow._fields)
 IMAGES: sa.Select[*tuple[Any, ...]] = (
     sa.select(
         *(Image.row_number, Image.position),
@@ -108,10 +128,21 @@ IMAGES: sa.Select[*tuple[Any, ...]] = (
 )
 
 
-def find_request(tx: Connection, public_id: uuid.UUID) -> RequestRow | None:
-    """The request that users know by this id."""
-    request = tx.execute(REQUEST_BY_PUBLIC_ID, {"public_id": public_id}).first()
-    return None if request is None else RequestRow(*request)
+def find_request(tx: Connection, public_id: uuid.UUID) -> FoundRequest | None:
+    """The request that users know by this id, and how its notification goes, in one message."""
+    rows = tx.execute(REQUEST_WITH_WEBHOOKS, {"public_id": public_id}).all()
+    if not rows:
+        return None
+    first = rows[0]
+    webhook = WebhookRow._make(first[AT_WEBHOOK:AT_ATTEMPT])
+    if webhook.id is None:
+        return FoundRequest(RequestRow._make(first[:AT_WEBHOOK]), None, [])
+    attempts = [
+        AttemptRow._make(row[AT_ATTEMPT:])
+        for row in rows
+        if row[AT_WEBHOOK] == webhook.id and row[AT_ATTEMPT] is not None
+    ]
+    return FoundRequest(RequestRow._make(first[:AT_WEBHOOK]), webhook, attempts)
 
 
 def get_request(tx: Connection, request_id: int) -> RequestRow:
@@ -152,27 +183,6 @@ def find_urls(tx: Connection, request_id: int, *, rows: tuple[int, int]) -> dict
     ):
         urls.setdefault(row_number, []).append(url)
     return urls
-
-
-def find_webhook(tx: Connection, request_id: int) -> WebhookRow | None:
-    """A request's newest webhook, or None before there is one."""
-    webhook = tx.execute(
-        sa.select(*_columns(Webhook, WebhookRow))
-        .where(Webhook.request_id == request_id)
-        .order_by(Webhook.id.desc())
-        .limit(1)
-    ).first()
-    return None if webhook is None else WebhookRow(*webhook)
-
-
-def find_attempts(tx: Connection, webhook_id: int) -> list[AttemptRow]:
-    """The attempts to deliver a webhook, in their order."""
-    attempts = tx.execute(
-        sa.select(*_columns(WebhookAttempt, AttemptRow))
-        .where(WebhookAttempt.webhook_id == webhook_id)
-        .order_by(WebhookAttempt.number)
-    )
-    return [AttemptRow(*attempt) for attempt in attempts]
 
 
 def progress(request: RequestRow) -> dict[str, int | float]:

@@ -17,6 +17,7 @@ from work_queue.claims import ClaimedImage
 from work_queue.intake import NewRequest, store_request
 from work_queue.models import Figures
 from work_queue.outcomes import Outcome
+from work_queue.read_queries import RequestRow, find_request
 
 
 class Product(NamedTuple):
@@ -41,6 +42,13 @@ def store(database: Database) -> Stores:
         return new.public_id
 
     return stored
+
+
+def request_of(database: Database, public_id: uuid.UUID) -> RequestRow:
+    """A request that is there."""
+    found = database.read(find_request, public_id)
+    assert found is not None
+    return found.request
 
 
 def completed(image: ClaimedImage, output_name: str = "1-1.jpg") -> Outcome:

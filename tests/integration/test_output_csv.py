@@ -14,9 +14,8 @@ from database import Database
 from pipeline.output_csv import complete_requests
 from settings import Settings
 from storage import Folders
-from tests.integration.conftest import Stores, completed
+from tests.integration.conftest import Stores, completed, request_of
 from tests.integration.test_queue import claim
-from work_queue import read_queries
 from work_queue.outcomes import Outcome, record_outcomes
 
 pytestmark = pytest.mark.integration
@@ -46,8 +45,7 @@ def output(storage: Folders, public_id: UUID) -> list[dict[str, str]]:
 
 
 def status(database: Database, public_id: UUID) -> str:
-    request = database.read(read_queries.find_request, public_id)
-    assert request is not None
+    request = request_of(database, public_id)
     return str(request.status)
 
 

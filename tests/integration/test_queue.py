@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from database import Database
 from tests.integration.conftest import Product as Row
-from tests.integration.conftest import Stores, completed
+from tests.integration.conftest import Stores, completed, request_of
 from work_queue import read_queries
 from work_queue.claims import HEAD_START, ClaimedImage, claim_images, renew_claims, work_is_due
 from work_queue.completion import FinishedRequest, claim_finished, complete_request, finished_images
@@ -63,8 +63,7 @@ def finish_all(database: Database, worker: str = "ann") -> None:
 
 
 def progress(database: Database, public_id: uuid.UUID) -> dict[str, int | float]:
-    request = database.read(read_queries.find_request, public_id)
-    assert request is not None
+    request = request_of(database, public_id)
     return read_queries.progress(request)
 
 
@@ -289,8 +288,7 @@ def test_the_results_of_a_large_request_come_in_order(database: Database) -> Non
     rows = [Row(n, tuple(urls(n % 3))) for n in range(1, 4000)]
     new = NewRequest(public_id=uuid.uuid4(), file_name="a.csv")
     database.write(store_request, new, rows)
-    request = database.read(read_queries.find_request, new.public_id)
-    assert request is not None
+    request = request_of(database, new.public_id)
     finished = FinishedRequest(request.id, new.public_id, None)
 
     found = [(r.row_number, r.position) for r in finished_images(database, "ann", finished, 60)]
@@ -389,8 +387,7 @@ def test_a_request_ends_also_when_no_claim_could_note_its_start(
 
     assert finished is not None
     assert database.write(complete_request, "ann", finished, 0)
-    request = database.read(read_queries.find_request, public_id)
-    assert request is not None
+    request = request_of(database, public_id)
     assert request.status is Status.COMPLETED
 
 
@@ -445,8 +442,7 @@ def test_the_bytes_of_a_request_are_the_sum_of_its_images(
 
     finish_all(database)
 
-    request = database.read(read_queries.find_request, public_id)
-    assert request is not None
+    request = request_of(database, public_id)
     assert (request.bytes_in, request.bytes_out) == (300, 120)
 
 

@@ -102,12 +102,12 @@ def claimed(database: Database, **options: Any) -> ClaimedImage:
 
 
 def poll(database: Database, public_id: uuid.UUID) -> None:
-    request = database.read(read_queries.find_request, public_id)
-    assert request is not None
-    assert len(database.read(read_queries.find_images, request.id, after=(0, 0), limit=100)) == 3
-    webhook = database.read(read_queries.find_webhook, request.id)
-    assert webhook is not None
-    assert len(database.read(read_queries.find_attempts, webhook.id)) == 1
+    found = database.read(read_queries.find_request, public_id)
+    assert found is not None
+    assert found.webhook is not None
+    assert len(found.attempts) == 1
+    page = database.read(read_queries.find_images, found.request.id, after=(0, 0), limit=100)
+    assert len(page) == 3
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from tests.unit.test_schema import SCHEMA, Described, described, of_schema
 RENAME = re.compile(r"EXEC sp_rename '(\w+)\.(\w+)', (\w+), 'COLUMN';")
 COLUMN = re.compile(r"ALTER TABLE (\w+) (?:ADD|ALTER COLUMN) (\w+ .*);")
 ROWS = re.compile(r"INSERT INTO alembic_version |UPDATE ")
+DROP_INDEX = re.compile(r"DROP INDEX (\w+) ON (\w+);")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,9 @@ def after(statements: list[str]) -> Described:
         elif changed := COLUMN.fullmatch(statement):
             table, column = changed.groups()
             found[table] |= described([f"CREATE TABLE {table} ({column})"])[table]
+        elif dropped := DROP_INDEX.fullmatch(statement):
+            index, table = dropped.groups()
+            del found[table][index]
         elif statement.startswith("CREATE"):
             for table, parts in described([statement]).items():
                 found.setdefault(table, {}).update(parts)
