@@ -82,10 +82,10 @@ class Database:
         self.is_embedded = parsed.get_backend_name() == "sqlite"
         durable = "FULL" if outlasts_power_cuts else "NORMAL"
         if self.is_embedded:
-            self.engine = self._reading = _sqlite(parsed, durable)
+            self.engine = self.reading = _sqlite(parsed, durable)
         else:
             self.engine = _sql_server(parsed)
-            self._reading = _sql_server(parsed, isolation_level="AUTOCOMMIT")
+            self.reading = _sql_server(parsed, isolation_level="AUTOCOMMIT")
         self._breaker = CircuitBreaker(
             open_seconds=OPEN_SECONDS, probe_seconds=LOGIN_SECONDS + RETRY_SECONDS
         )
@@ -161,7 +161,7 @@ class Database:
             wait *= 2
 
     def _once(self, step: Callable[[Connection], Result], *, writes: bool) -> Result:
-        with (self.engine if writes else self._reading).connect() as connection:
+        with (self.engine if writes else self.reading).connect() as connection:
             tx = connection.execution_options(writes=writes)
             with tx.begin():
                 return step(tx)

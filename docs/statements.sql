@@ -268,7 +268,9 @@ WHERE
 -- a time.
 UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
-  requests.id = :id_1 AND requests.claimed_by = :claimed_by_1;
+  requests.id = :id_1
+  AND requests.claimed_by = :claimed_by_1
+  AND requests.status <> N'Completed';
 SELECT
 TOP 2000
   images.row_number,

@@ -15,6 +15,7 @@ from manifest.writer import Result
 from settings import Settings
 from storage import Storage, image_url
 from work_queue.completion import (
+    ClaimLost,
     FinishedRequest,
     claim_finished,
     complete_request,
@@ -37,6 +38,9 @@ def complete_requests(db: Database, storage: Storage, settings: Settings, worker
             OutputCsv(db, storage, settings, worker, request).write()
         except OSError:
             logger.exception("output CSV not written", extra={"request_id": request.public_id})
+            continue
+        except ClaimLost:
+            logger.info("another worker completes it", extra={"request_id": request.public_id})
             continue
         if db.write(complete_request, worker, request, settings.webhook_schedule[0]):
             completed += 1

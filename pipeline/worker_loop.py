@@ -116,8 +116,10 @@ class Turn:
     def _step(self) -> bool:
         """Work on one image, if one is there; False when there is nothing to wait for."""
         if kept_back := self._images.take_kept_back():
-            self._processor.database.write(count_crash, self._processor.worker, kept_back)
-            self._images.start(kept_back)
+            if self._processor.database.write(count_crash, self._processor.worker, kept_back):
+                self._images.start(kept_back)
+            else:
+                self._leases.let_go([kept_back])
         if self._images.is_empty():
             is_busy = self._housekeeping.is_busy()
             time.sleep(IDLE_SECONDS if is_busy else 0)

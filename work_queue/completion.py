@@ -20,6 +20,10 @@ from work_queue.statuses import Status
 PAGE = 2_000  # images that are read at once
 
 
+class ClaimLost(Exception):  # noqa: N818 - it is what happened, not a mistake of ours
+    """Another worker completes the request."""
+
+
 class FinishedRequest(NamedTuple):
     """A request whose images have all ended and whose output CSV this worker shall write."""
 
@@ -62,7 +66,8 @@ def finished_images(
 ) -> Iterator[FinishedImage]:
     """The images of a claimed request in the order of the CSV, a page at a time.
 
-    Each page renews the claim, so that a long output CSV isn't taken for an abandoned one.
+    Each page renews the claim, so that a long output CSV isn't taken for an abandoned one. Raises
+    ClaimLost where another worker has taken it over: that one writes the output CSV.
     """
     place = (0, 0)
     while page := db.write(_renew_and_read, worker, request.id, place, lease_seconds):
@@ -73,11 +78,13 @@ def finished_images(
 def _renew_and_read(
     tx: Connection, worker: str, request_id: int, after: tuple[int, int], lease_seconds: float
 ) -> list[FinishedImage]:
-    tx.execute(
+    renewed = tx.execute(
         sa.update(Request)
-        .where(Request.id == request_id, Request.claimed_by == worker)
+        .where(Request.id == request_id, Request.claimed_by == worker, is_open())
         .values(lease_until=utc_now(lease_seconds))
     )
+    if renewed.rowcount != 1:
+        raise ClaimLost
     page = tx.execute(
         sa.select(Image.row_number, Image.position, Image.output_name, Image.error_message)
         .where(Image.request_id == request_id, is_after(*after))

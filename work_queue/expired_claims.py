@@ -22,12 +22,13 @@ from work_queue.statuses import Status
 SKIP_LOCKED = "WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)"  # recorded just now is not expired
 
 
-def count_crash(tx: Connection, worker: str, image: ClaimedImage) -> None:
+def count_crash(tx: Connection, worker: str, image: ClaimedImage) -> bool:
     """Count, before it is tried again, an image whose earlier worker crashed.
 
-    It is tried alone: if this worker crashes too, the image is to blame.
+    It is tried alone: if this worker crashes too, the image is to blame. False where the claim was
+    lost: then it is not this worker's to try.
     """
-    COUNT_CRASH.run(tx, worker=worker, ids=as_json([image.id]))
+    return COUNT_CRASH.run(tx, worker=worker, ids=as_json([image.id])).rowcount == 1
 
 
 def release_expired(tx: Connection, claim_limit: int) -> None:

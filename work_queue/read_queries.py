@@ -133,16 +133,16 @@ def find_request(tx: Connection, public_id: uuid.UUID) -> FoundRequest | None:
     rows = tx.execute(REQUEST_WITH_WEBHOOKS, {"public_id": public_id}).all()
     if not rows:
         return None
-    first = rows[0]
-    webhook = WebhookRow._make(first[AT_WEBHOOK:AT_ATTEMPT])
-    if webhook.id is None:
-        return FoundRequest(RequestRow._make(first[:AT_WEBHOOK]), None, [])
+    request = RequestRow._make(rows[0][:AT_WEBHOOK])
+    newest = rows[0][AT_WEBHOOK:AT_ATTEMPT]
+    if newest[0] is None:
+        return FoundRequest(request, None, [])
     attempts = [
         AttemptRow._make(row[AT_ATTEMPT:])
         for row in rows
-        if row[AT_WEBHOOK] == webhook.id and row[AT_ATTEMPT] is not None
+        if row[AT_WEBHOOK] == newest[0] and row[AT_ATTEMPT] is not None
     ]
-    return FoundRequest(RequestRow._make(first[:AT_WEBHOOK]), webhook, attempts)
+    return FoundRequest(request, WebhookRow._make(newest), attempts)
 
 
 def get_request(tx: Connection, request_id: int) -> RequestRow:
