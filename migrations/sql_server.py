@@ -17,6 +17,7 @@ from work_queue.models import Base
 
 SCHEMA = Path(__file__).parents[1] / "schema.sql"
 NAME = "image_processing"  # of the database, in schema.sql
+CANNOT_OPEN_DATABASE = 4060
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
@@ -36,7 +37,7 @@ def create(database_url: str) -> None:
     try:
         run(url, batches(text))
     except DBAPIError as error:
-        raise WrongDatabase(f"schema.sql was not run: {_in_words(error)}") from None
+        raise WrongDatabase(f"schema.sql was not run: {_how_far(error)[1]}") from None
 
 
 def run(url: URL, statements: list[str]) -> None:
@@ -57,23 +58,44 @@ def run(url: URL, statements: list[str]) -> None:
 
 
 def check(database_url: str) -> Iterator[str]:
-    """What is fine, a sentence each; raises WrongDatabase with the first thing that is not."""
+    """What is fine, a sentence each and only once it was looked at.
+
+    In the order of what depends on what: driver, server, login, database, version, rights,
+    snapshot. Raises WrongDatabase with the first thing that is not fine.
+    """
     url = _sql_server_url(database_url)
     engine = Database(_shown(url)).engine
-    yield "The driver is installed."
+    connected = (
+        "The driver is installed.",
+        f"{url.host} answers.",
+        f"It lets {url.username or 'you'} in.",
+        f"The database {url.database} is there and may be opened.",
+    )
     try:
         with engine.connect() as connection:
-            yield f"{url.host} answers, and lets {url.username or 'you'} into {url.database}."
-            _check_version(connection)
-            yield f"Its schema is version {newest()}; all tables, columns and indexes are there."
-            _check_rights(connection)
-            yield "The login may read and write all of them."
-            _check_snapshot(connection)
-            yield "Status polls do not wait for writers (READ_COMMITTED_SNAPSHOT is on)."
+            yield from connected
+            for look in (_check_version, _check_rights, _check_snapshot):
+                yield look(connection)
     except DBAPIError as error:
-        raise WrongDatabase(_in_words(error)) from None
+        reached, reason = _how_far(error)
+        yield from connected[:reached]
+        raise WrongDatabase(reason) from None
     finally:
         engine.dispose()
+
+
+def _how_far(error: DBAPIError) -> tuple[int, str]:
+    """How many steps of a connection went well, and why the next one did not."""
+    cause = DriverError(error)
+    if cause.is_driver_missing:
+        return 0, "The ODBC driver is not installed; see docs/sqlserver.md."
+    if CANNOT_OPEN_DATABASE in cause.numbers:
+        return 3, "The database is not there, or the login may not open it: run `make schema`."
+    if cause.is_login_refused:
+        return 2, "The server refuses the login; look at the user and the password."
+    if cause.is_server_down:
+        return 1, f"The server does not answer: {error.orig}"
+    return 0, f"The server says: {error.orig}"
 
 
 def _sql_server_url(text: str) -> URL:
@@ -89,26 +111,28 @@ def _shown(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def _in_words(error: DBAPIError) -> str:
-    cause = DriverError(error)
-    if cause.is_driver_missing:
-        return "The ODBC driver is not installed; see docs/sqlserver.md."
-    if cause.is_login_refused:
-        return "The server refuses the login; look at the user, the password and the database."
-    if cause.is_server_down:
-        return f"The server does not answer: {error.orig}"
-    return f"The server says: {error.orig}"
-
-
-def _check_version(connection: Connection) -> None:
+def _check_version(connection: Connection) -> str:
     found = version_of(connection)
+    if not found.has_tables and not _may_read(connection):
+        raise WrongDatabase(
+            "The login sees no tables: give it db_datareader and db_datawriter, as "
+            "docs/sqlserver.md says, or run `make schema` if there are none yet."
+        )
     if reason := reason_against_version(found):
         raise WrongDatabase(reason)
     if lacking := missing(connection, Base.metadata):
-        raise WrongDatabase(f"Not there: {', '.join(lacking)}. Run `make schema`.")
+        names = ", ".join(lacking)
+        raise WrongDatabase(f"Somebody removed {names}: create it again as schema.sql does.")
+    return f"Its schema is version {newest()}; all tables, columns and indexes are there."
 
 
-def _check_rights(connection: Connection) -> None:
+def _may_read(connection: Connection) -> bool:
+    """Whether the login may read the whole database; it sees only tables that it has a right to."""
+    statement = "SELECT HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'SELECT')"
+    return bool(connection.scalar(sa.text(statement)))
+
+
+def _check_rights(connection: Connection) -> str:
     lacking = [
         f"{right} on {table.name}"
         for table in Base.metadata.sorted_tables
@@ -120,11 +144,16 @@ def _check_rights(connection: Connection) -> None:
     ]
     if lacking:
         raise WrongDatabase(f"The login lacks {', '.join(lacking)}.")
+    return "The login may read and write all of them."
 
 
-def _check_snapshot(connection: Connection) -> None:
+def _check_snapshot(connection: Connection) -> str:
     is_on = connection.scalar(
         sa.text("SELECT is_read_committed_snapshot_on FROM sys.databases WHERE name = DB_NAME()")
     )
     if not is_on:
-        raise WrongDatabase("READ_COMMITTED_SNAPSHOT is off. Run schema.sql, which turns it on.")
+        raise WrongDatabase(
+            "READ_COMMITTED_SNAPSHOT is off, so status polls would wait for workers: run "
+            "`make schema`, which turns it on."
+        )
+    return "Status polls do not wait for workers (READ_COMMITTED_SNAPSHOT is on)."

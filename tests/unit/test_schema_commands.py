@@ -34,9 +34,16 @@ def test_a_wrong_url_is_said_in_a_sentence(url: str, reason: str) -> None:
         sql_server.create(url)
 
 
-def test_a_server_that_does_not_answer_is_said_in_a_sentence() -> None:
+def test_a_server_that_does_not_answer_is_said_after_the_driver() -> None:
     said = sql_server.check(url_of_nobody("mssqlpython", ""))
 
     assert next(said) == "The driver is installed."
     with pytest.raises(WrongDatabase, match="does not answer"):
+        next(said)
+
+
+def test_a_driver_that_is_missing_is_not_said_to_be_installed() -> None:
+    said = sql_server.check(url_of_nobody("pyodbc", "?driver=/nowhere/libmsodbcsql.so"))
+
+    with pytest.raises(WrongDatabase, match="driver is not installed"):
         next(said)
