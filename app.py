@@ -62,17 +62,18 @@ def _too_large(_: RequestEntityTooLarge) -> Response:
     return Problem(413, "upload_too_large", sentence).response()
 
 
-def _database_down(error: Exception) -> Response:
-    return _down("database", "The database does not answer just now. Please try again.", error)
+def _database_down(_: Exception) -> Response:
+    return _down("database", "The database does not answer just now. Please try again.")
 
 
 def _storage_down(error: Exception) -> Response:
     sentence = "The storage of the files does not answer just now. Please try again."
-    return _down("storage", sentence, error)
+    current_app.logger.warning("the storage does not answer: %s", error)
+    return _down("storage", sentence)
 
 
-def _down(part: str, sentence: str, error: Exception) -> Response:
-    current_app.logger.warning("the %s is down: %s", part, error)
+def _down(part: str, sentence: str) -> Response:
+    """A 503; why is in the log."""
     retry = {"Retry-After": "5"}
     return Problem(503, f"{part}_unavailable", sentence, headers=retry).response()
 

@@ -7,6 +7,7 @@ it, so a step must do nothing outside its transaction.
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import sqlite3
@@ -22,6 +23,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from resilience.circuit_breaker import CircuitBreaker
+
+logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 120  # that a SQLite writer waits for another: a very large upload takes a while
 LOGIN_SECONDS = 5  # the ODBC driver's own default, 15, is a long time for a user to wait
@@ -86,6 +89,7 @@ class Database:
         else:
             self.engine = _sql_server(parsed)
             self.reading = _sql_server(parsed, isolation_level="AUTOCOMMIT")
+        self._is_available = True
         self._breaker = CircuitBreaker(
             open_seconds=OPEN_SECONDS, probe_seconds=LOGIN_SECONDS + RETRY_SECONDS
         )
@@ -132,14 +136,23 @@ class Database:
     def _guarded(self, step: Callable[[Connection], Result], *, writes: bool) -> Result:
         if not self._breaker.allows_call():
             raise Unavailable("it did not answer a moment ago")
-        is_down = False
+        failure: Unavailable | None = None
         try:
             return self._retried(step, writes=writes)
-        except ServerDown:
-            is_down = True
+        except Unavailable as error:
+            failure = error
             raise
         finally:
-            self._breaker.report(is_down=is_down)
+            self._breaker.report(is_down=isinstance(failure, ServerDown))
+            self._log_change(failure)
+
+    def _log_change(self, failure: Unavailable | None) -> None:
+        """One line when an outage begins and one when it is over, whatever fails meanwhile."""
+        if failure and self._is_available:
+            logger.error("the database is unavailable: %s", failure)
+        if not failure and not self._is_available:
+            logger.warning("the database is available again")
+        self._is_available = failure is None
 
     def _retried(self, step: Callable[[Connection], Result], *, writes: bool) -> Result:
         gives_up_at = None  # counted from the first failure: a long transaction may be run again

@@ -152,8 +152,8 @@ class Deliveries:
     def _deliver(self, webhook: ClaimedWebhook) -> None:
         try:
             self._record(webhook, *self._timed_attempt(webhook))
-        except Unavailable as error:  # the claim runs out, and is taken again
-            logger.warning("webhook not recorded: %s", error, extra={"webhook_id": webhook.id})
+        except Unavailable:  # the claim expires, and the attempt is made again
+            logger.warning("webhook not recorded", extra={"webhook_id": webhook.id})
         finally:
             with self._claiming:
                 self._under_way -= 1

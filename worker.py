@@ -118,8 +118,8 @@ def turn() -> None:
     """Work on images, complete requests and deliver webhooks, until nothing is due."""
     try:
         _take_turn(process())
-    except Unavailable as error:  # the sweep wakes it again
-        logger.warning("the database is down: %s", error)
+    except Unavailable:  # the sweep wakes it again; database.py has logged why
+        return
 
 
 def _take_turn(my: Process) -> None:

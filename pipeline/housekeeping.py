@@ -83,7 +83,7 @@ class Housekeeping:
         """A thread has nobody to raise to."""
         try:
             step()
-        except Unavailable as error:
-            logger.warning("the database is down: %s", error)
+        except Unavailable:  # it is looked for again; database.py has logged why
+            return
         except Exception:
             logger.exception("housekeeping broke down")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Self
 
 from database import Database, Unavailable
@@ -65,7 +66,5 @@ class LeaseRenewal:
         ids = [image.id for image in self.held()]
         if not ids:
             return
-        try:
+        with suppress(Unavailable):  # tried again soon; database.py has logged why
             self._database.write(renew_claims, self._worker, ids, self._lease_seconds)
-        except Unavailable:
-            logger.exception("leases could not be renewed", extra={"count": len(ids)})

@@ -152,12 +152,12 @@ class ResultWriter:
     def _record(self, outcomes: Sequence[Outcome]) -> bool:
         """Whether the database could be reached."""
         try:
-            if self._database.write(record_outcomes, self._worker, outcomes):
-                self._when_request_ends()
-            _log(outcomes)
-        except Unavailable:
-            logger.exception("outcomes could not be recorded yet", extra={"count": len(outcomes)})
+            has_ended_request = self._database.write(record_outcomes, self._worker, outcomes)
+        except Unavailable:  # database.py has logged why
             return False
+        if has_ended_request:
+            self._when_request_ends()
+        _log(outcomes)
         return True
 
 

@@ -52,6 +52,35 @@ def test_a_transaction_that_broke_off_is_run_again_and_counts_once(
     assert times_counted(database) == 1
 
 
+def test_an_outage_is_a_line_when_it_begins_and_a_line_when_it_ends(
+    database: Database, store: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    store("http://a.example/1.jpg")
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            database.write(failing(1000, BROKEN))
+    time.sleep(1.1)
+    assert database.write(failing(0, BROKEN)) == "done"
+
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert lines[0].startswith("the database is unavailable: ")
+    assert lines[1] == "the database is available again"
+
+
+def test_a_transaction_that_took_long_before_it_broke_off_is_run_again(
+    database: Database, store: Stores
+) -> None:
+    store("http://a.example/1.jpg")
+    step = failing(1, BROKEN)
+
+    def long_step(tx: sa.Connection) -> str:
+        time.sleep(RETRY_SECONDS + 0.2)
+        return step(tx)
+
+    assert database.write(long_step) == "done"
+
+
 def test_a_transaction_that_breaks_off_again_and_again_is_given_up(
     database: Database, store: Stores
 ) -> None:

@@ -86,9 +86,25 @@ def test_a_connection_that_the_driver_calls_broken_is_tried_again() -> None:
     assert fault(odd, disconnected=True).is_transient
 
 
-def test_a_deadlock_does_not_mean_that_the_server_is_away() -> None:
+def test_a_deadlock_does_not_mean_that_the_server_is_down() -> None:
     assert not fault(DEADLOCK).is_server_down
     assert fault(BROKEN).is_server_down
+
+
+def test_a_statement_that_took_too_long_does_not_mean_that_the_server_is_down() -> None:
+    slow = fault(pyodbc.OperationalError("HYT00", f"[HYT00] {SERVER}Query timeout expired (0)"))
+    login = fault(pyodbc.OperationalError("HYT00", f"[HYT00] {SERVER}Login timeout expired (0)"))
+
+    assert slow.is_transient
+    assert not slow.is_server_down
+    assert login.is_server_down
+
+
+@pytest.mark.parametrize("number", [976, 983, 3906, 8645, 8651])
+def test_a_failover_and_a_lack_of_memory_are_tried_again(number: int) -> None:
+    error = pyodbc.ProgrammingError("42000", f"[42000] {SERVER}[SQL Server]… ({number})")
+
+    assert fault(error).is_transient
 
 
 def test_a_refused_login_and_a_missing_driver_are_known() -> None:
