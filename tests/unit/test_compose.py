@@ -26,3 +26,17 @@ def test_without_a_bucket_all_share_the_folders() -> None:
 def test_a_bucket_and_its_credentials_come_from_the_env_file() -> None:
     assert API["env_file"] == WORKER["env_file"] == ".env"
     assert "STORAGE_URL" not in API["environment"] | WORKER["environment"]
+
+
+def test_the_service_does_not_log_in_as_the_administrator() -> None:
+    for service in (API, WORKER):
+        assert service["environment"]["DATABASE_URL"].startswith("mssql+pyodbc://image_service:")
+        assert service["environment"]["MSSQL_SA_PASSWORD"] == ""
+
+
+def test_an_earlier_database_is_migrated_before_the_service_starts() -> None:
+    schema = COMPOSE["services"]["schema"]
+
+    assert schema["command"][-1] == "python -m commands schema || python -m commands migrate"
+    assert COMPOSE["services"]["login"]["depends_on"].keys() == {"schema"}
+    assert API["depends_on"].keys() == WORKER["depends_on"].keys() == {"login", "redis"}
