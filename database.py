@@ -60,6 +60,13 @@ SQLSTATES = {  # by mssql-python's words for them; mssql_python.exceptions, as o
     "Invalid authorization specification": "28000",
 }
 
+# A read is one statement, which sees one state without a transaction: nothing to begin or to end.
+READING: dict[str, Any] = {
+    "isolation_level": "AUTOCOMMIT",
+    "skip_autocommit_rollback": True,
+    "pool_reset_on_return": None,
+}
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 Step = Callable[Concatenate[Connection, Parameters], Result]
@@ -84,11 +91,9 @@ class Database:
         parsed = make_url(url)
         self.is_embedded = parsed.get_backend_name() == "sqlite"
         durable = "FULL" if outlasts_power_cuts else "NORMAL"
-        if self.is_embedded:
-            self.engine = self.reading = _sqlite(parsed, durable)
-        else:
-            self.engine = _sql_server(parsed)
-            self.reading = _sql_server(parsed, isolation_level="AUTOCOMMIT")
+        made = partial(_sqlite, synchronous=durable) if self.is_embedded else _sql_server
+        self.engine = made(parsed)
+        self.reading = made(parsed, **READING)
         self._is_available = True
         self._breaker = CircuitBreaker(
             open_seconds=OPEN_SECONDS, probe_seconds=LOGIN_SECONDS + RETRY_SECONDS
@@ -174,10 +179,11 @@ class Database:
             wait *= 2
 
     def _once(self, step: Callable[[Connection], Result], *, writes: bool) -> Result:
-        with (self.engine if writes else self.reading).connect() as connection:
-            tx = connection.execution_options(writes=writes)
-            with tx.begin():
-                return step(tx)
+        if not writes:
+            with self.reading.connect() as connection:
+                return step(connection)
+        with self.engine.connect() as connection, connection.begin():
+            return step(connection)
 
 
 def _reason_not_to_start(error: DriverError) -> str | None:
@@ -188,13 +194,16 @@ def _reason_not_to_start(error: DriverError) -> str | None:
     return None
 
 
-def _sqlite(url: URL, synchronous: str) -> Engine:
+def _sqlite(url: URL, synchronous: str, **options: Any) -> Engine:
     """``synchronous`` NORMAL loses the last commits in a power cut: a worker's images are then made
     again, but an upload would be gone."""
     timeout = {"timeout": BUSY_SECONDS}
-    engine = sa.create_engine(url, connect_args=timeout, pool_size=POOL, hide_parameters=True)
+    engine = sa.create_engine(
+        url, connect_args=timeout, pool_size=POOL, hide_parameters=True, **options
+    )
     sa.event.listen(engine, "connect", partial(_set_up_sqlite, synchronous))
-    sa.event.listen(engine, "begin", _begin_on_sqlite)
+    if not options:
+        sa.event.listen(engine, "begin", _begin_writing)
     return engine
 
 
@@ -212,10 +221,9 @@ def _set_up_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {name} = {value}")
 
 
-def _begin_on_sqlite(connection: Connection) -> None:
-    """A transaction that reads is one statement, which needs no BEGIN to see one state."""
-    if connection.get_execution_options().get("writes", False):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin_writing(connection: Connection) -> None:
+    """With the write lock at once: see Database.write()."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _sql_server(url: URL, **options: Any) -> Engine:
@@ -224,7 +232,7 @@ def _sql_server(url: URL, **options: Any) -> Engine:
     kept = {"pool_size": POOL, "pool_recycle": 1800, "pool_reset_on_return": None}
     with_driver = _with_pyodbc if url.get_driver_name() == "pyodbc" else _with_mssql_python
     try:
-        engine = with_driver(url, hide_parameters=True, **kept, **options)
+        engine = with_driver(url, hide_parameters=True, **(kept | options))
     except ImportError as error:
         raise WrongDatabase(f"DATABASE_URL cannot be used: {error}; see README.") from None
     sa.event.listen(engine, "connect", _limit_waits)

@@ -22,13 +22,18 @@ def exclusive(db: Database) -> Iterator[Connection]:
     Foreign keys are off in it, as SQLite's "Making Other Kinds Of Table Schema Changes" asks for:
     a table that is made anew is dropped, and with it would go the rows that refer to it.
     """
-    with db.engine.connect() as connection:
+    with db.reading.connect() as connection:  # it begins nothing by itself
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-        connection.commit()
-        tx = connection.execution_options(writes=True)
-        with tx.begin():
-            yield tx
-        connection.invalidate()  # the next one has foreign keys again
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.exec_driver_sql("ROLLBACK")
+            raise
+        else:
+            connection.exec_driver_sql("COMMIT")
+        finally:
+            connection.invalidate()  # the next one has foreign keys again
 
 
 def copy_beside(db: Database, revision: str) -> None:

@@ -35,7 +35,7 @@ def add_request(
     """A request of one product: its first ``done`` images are completed, the next ``held`` are
     claimed by a worker that is gone, and the others are pending."""
     public_id = uuid.uuid4()
-    with db.engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with db.engine.begin() as connection:
         tables = sa.MetaData()
         tables.reflect(connection)
         request_id = _insert(

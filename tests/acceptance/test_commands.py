@@ -242,7 +242,7 @@ def test_migrate_makes_a_database_where_there_is_none(tmp_path: Path) -> None:
 
 def test_migrate_refuses_a_database_of_a_later_version_in_a_sentence(tmp_path: Path) -> None:
     url = url_at(tmp_path / "test.db", "head")
-    with Database(url).engine.connect().execution_options(writes=True) as tx, tx.begin():
+    with Database(url).engine.begin() as tx:
         tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
 
     sentence = output_of("migrate", code=1, DATABASE_URL=url).splitlines()[-1]

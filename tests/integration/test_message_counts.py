@@ -31,17 +31,16 @@ def counted(database: Database) -> Iterator[list[str]]:
         if statement != "BEGIN IMMEDIATE":  # SQLite's; SQL Server begins with the first statement
             messages.append(statement)
 
-    def note_commit(connection: Any) -> None:
-        if connection.get_execution_options().get("writes"):
-            messages.append("COMMIT")
+    def note_commit(_: Any) -> None:
+        messages.append("COMMIT")
 
     for engine in engines:
         sa.event.listen(engine, "before_cursor_execute", note)
-        sa.event.listen(engine, "commit", note_commit)
+    sa.event.listen(database.engine, "commit", note_commit)
     yield messages
     for engine in engines:
         sa.event.remove(engine, "before_cursor_execute", note)
-        sa.event.remove(engine, "commit", note_commit)
+    sa.event.remove(database.engine, "commit", note_commit)
 
 
 def test_a_claim_takes_four(database: Database, store: Stores) -> None:

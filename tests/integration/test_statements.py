@@ -127,7 +127,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> list[Compiled]:
     with empty_database(tmp_path_factory.mktemp("statements")) as url:
         database = Database(url)
         sa.event.listen(database.engine, "begin", begin)
-        sa.event.listen(database.engine, "before_execute", compile_too)
+        for engine in (database.engine, database.reading):
+            sa.event.listen(engine, "before_execute", compile_too)
         whole_job(database)
         database.engine.dispose()
     return found
