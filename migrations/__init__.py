@@ -7,9 +7,11 @@ add a column.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from alembic import command
@@ -70,7 +72,7 @@ def upgrade(db: Database) -> Version:
         found = db.read(version_of)
         if found.revision == newest():
             return found
-        with embedded.exclusive(db) if db.is_embedded else db.engine.begin() as tx:
+        with embedded.exclusive(db) if db.is_embedded else _without_limit(db) as tx:
             found = version_of(tx)  # another process may have been quicker
             _check_known(tx, found)
             if db.is_embedded and found.has_tables and found.revision != newest():
@@ -81,6 +83,16 @@ def upgrade(db: Database) -> Version:
     except (DBAPIError, Unavailable) as error:
         raise WrongDatabase(f"DATABASE_URL cannot be used: {_in_words(error)}.") from error
     return found
+
+
+@contextmanager
+def _without_limit(db: Database) -> Iterator[Connection]:
+    """A transaction on a server whose statements may take long: to change a large table does."""
+    with db.engine.begin() as tx:
+        driver: Any = tx.connection.driver_connection
+        driver.timeout = 0
+        yield tx
+    db.engine.dispose()  # with the connection that has no limit
 
 
 def upgrade_as_text(config: Config, dialect_name: str) -> None:

@@ -68,3 +68,17 @@ def test_another_page_is_another_answer(api: FlaskClient, store: Stores) -> None
 
     assert first["images"][0]["input_url"] == "http://a.example/1.jpg"
     assert second["images"][0]["input_url"] == "http://a.example/2.jpg"
+
+
+def test_readiness_says_that_the_database_is_of_another_version(
+    api: FlaskClient, database: Database
+) -> None:
+    assert api.get("/readyz").status_code == 200
+    with database.engine.begin() as tx:
+        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+
+    answer = api.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.get_json()["code"] == "wrong_database_version"
+    assert "run `make migrate`" in answer.get_json()["detail"]
