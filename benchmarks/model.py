@@ -20,7 +20,7 @@ from itertools import count
 from pipeline.claiming import MAX_CLAIMED, REFILL_SECONDS
 from pipeline.result_writer import BATCH, FLUSH_SECONDS, MAX_WAITING
 from settings import Settings
-from storage.bucket import SIDE_BY_SIDE
+from storage.bucket import MAX_UPLOADS
 
 PROCESSES = (10, 100, 1_000)
 REQUESTS = (1, 10, 100)
@@ -28,9 +28,9 @@ WARM_UP, SECONDS = 20.0, 20.0  # simulated; only what is recorded after the warm
 CHECKS = 10  # of a result writer that waits for a full batch, in one FLUSH_SECONDS
 WINDOW = Settings.download_concurrency
 
-RECORD_STATEMENTS = 4  # counted; and one more for each further request in a batch
+RECORD_STATEMENTS = 3  # counted, for any number of requests in a batch
 OVERHEAD = (6, 4)  # statements, transactions in SWEEP_SECONDS that are not for images
-CONNECTIONS = 2  # counted, to the database: the main thread's and the result writer's
+CONNECTIONS = 3  # counted, to the database: two that write, and one that reads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Kind:
     kb_out: float
     fetch_ms: float = 0.0
     max_claimed: int = MAX_CLAIMED
-    of_claim: tuple[int, int] = (4, 1)  # statements, transactions
+    of_claim: tuple[int, int] = (3, 1)  # statements, transactions
 
     @property
     def claimed(self) -> int:
@@ -70,7 +70,7 @@ KINDS = (
         kb_out=16,
         fetch_ms=150,
         max_claimed=10,
-        of_claim=(6, 2),  # the first looks for other hosts
+        of_claim=(4, 2),  # the first looks for other hosts
     ),
     Kind(name="photos", cpu_ms=86, kb_in=1_708, kb_out=738),
 )
@@ -195,7 +195,7 @@ class Worker:
                     yield FLUSH_SECONDS / CHECKS
             batch = [self._posted.popleft() for _ in range(min(BATCH, len(self._posted)))]
             if batch:
-                yield self._put * -(-len(batch) // SIDE_BY_SIDE)
+                yield self._put * -(-len(batch) // MAX_UPLOADS)
                 yield from self._record(batch)
 
     def _record(self, batch: Sequence[Row]) -> Step:
@@ -206,8 +206,7 @@ class Worker:
             yield self._hold / len(rows)
         for row in rows:
             self._simulation.unlock(row)
-        statements = RECORD_STATEMENTS - 1 + len(rows)
-        self._simulation.count_commit(statements=statements, images=len(batch))
+        self._simulation.count_commit(statements=RECORD_STATEMENTS, images=len(batch))
 
 
 # --- the tables -------------------------------------------------------------------------------

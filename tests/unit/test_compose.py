@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,11 @@ def test_an_earlier_database_is_migrated_before_the_service_starts() -> None:
     assert schema["command"][-1] == "python -m commands schema || python -m commands migrate"
     assert COMPOSE["services"]["login"]["depends_on"].keys() == {"schema"}
     assert API["depends_on"].keys() == WORKER["depends_on"].keys() == {"login", "redis"}
+
+
+def test_the_image_gets_what_docker_is_sent() -> None:
+    copied = set(re.findall(r"^COPY (.*) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    names = {name for line in copied for name in line.split()}
+    sent = set(re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+
+    assert names == sent
