@@ -41,7 +41,7 @@ def taken_away(database: Database, table: str) -> Iterator[None]:
 
 
 def column(database: Database, column: Any) -> list[Any]:
-    with database.engine.connect() as connection:
+    with database.reading.connect() as connection:
         return list(connection.scalars(sa.select(column)))
 
 

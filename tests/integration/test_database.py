@@ -37,7 +37,7 @@ def failing(times: int, error: BaseException) -> Callable[[Connection], str]:
 
 
 def times_counted(database: Database) -> int:
-    with database.engine.connect() as connection:
+    with database.reading.connect() as connection:
         return connection.scalars(sa.select(Request.bytes_in)).one()
 
 

@@ -43,7 +43,7 @@ def structure(db: Database) -> dict[str, Any]:
 
 
 def rows(db: Database) -> dict[str, int]:
-    with db.engine.connect() as tx:
+    with db.reading.connect() as tx:
         return {
             table: tx.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar_one()  # noqa: S608
             for table in TABLES

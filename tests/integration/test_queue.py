@@ -68,7 +68,7 @@ def progress(database: Database, public_id: uuid.UUID) -> dict[str, int | float]
 
 
 def statuses(database: Database) -> list[Status]:
-    with database.engine.connect() as tx:
+    with database.reading.connect() as tx:
         return list(tx.scalars(sa.select(Image.status).order_by(Image.id)))
 
 
@@ -268,7 +268,7 @@ def test_one_worker_finishes_a_request(database: Database, store: Stores) -> Non
     assert not database.write(complete_request, "bob", finished, 0)
     assert database.write(complete_request, "ann", finished, 0)
     assert not database.write(complete_request, "ann", finished, 0)
-    with database.engine.connect() as tx:
+    with database.reading.connect() as tx:
         assert tx.scalar(sa.select(sa.func.count()).select_from(Webhook)) == 1
 
 
@@ -306,7 +306,7 @@ def test_rows_that_raise_leave_nothing_behind(database: Database) -> None:
     with pytest.raises(ValueError, match="row 5000"):
         database.write(store_request, NewRequest(public_id=uuid.uuid4(), file_name="a"), rows())
 
-    with database.engine.connect() as tx:
+    with database.reading.connect() as tx:
         assert tx.scalar(sa.select(sa.func.count()).select_from(Product)) == 0
         assert statuses(database) == []
 
@@ -431,7 +431,7 @@ def test_the_answer_to_a_url_is_that_of_all_its_places(database: Database, store
 
     counted = progress(database, public_id)
     assert (counted["completed"], counted["pending"]) == (3, 0)
-    with database.engine.connect() as tx:
+    with database.reading.connect() as tx:
         assert set(tx.execute(sa.select(Image.status, Image.output_name))) == {
             (Status.COMPLETED, "1-1.jpg")
         }

@@ -25,7 +25,7 @@ def folders(folder: Path) -> Folders:
 
 
 def column(database: Database, name: str) -> list[Any]:
-    with database.engine.connect() as connection:
+    with database.reading.connect() as connection:
         return list(connection.scalars(sa.select(getattr(Image, name)).order_by(Image.id)))
 
 
