@@ -190,7 +190,7 @@ def _reason_not_to_start(error: DriverError) -> str | None:
     if error.is_login_refused:
         return "the server refuses the login; look at the user and the password."
     if error.is_driver_missing:
-        return "its ODBC driver is not installed; see README, SQL Server."
+        return "its ODBC driver is not installed; see docs/sqlserver.md."
     return None
 
 
@@ -234,7 +234,9 @@ def _sql_server(url: URL, **options: Any) -> Engine:
     try:
         engine = with_driver(url, hide_parameters=True, **(kept | options))
     except ImportError as error:
-        raise WrongDatabase(f"DATABASE_URL cannot be used: {error}; see README.") from None
+        raise WrongDatabase(
+            f"DATABASE_URL cannot be used: {error}; see docs/sqlserver.md."
+        ) from None
     sa.event.listen(engine, "connect", _limit_waits)
     return engine
 

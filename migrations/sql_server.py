@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +45,17 @@ def run(url: URL, statements: list[str]) -> None:
     """Run statements on the server of a URL, each by itself: a database is not made within a
     transaction. The connection goes through the driver, which knows no other mode for it."""
     engine = Database(_shown(url.set(database="master"))).engine
-    connection = engine.raw_connection()
+    statement = ""
     try:
-        driver: Any = connection.driver_connection
-        driver.autocommit = True
-        for statement in statements:
-            driver.execute(statement)
+        with closing(engine.raw_connection()) as connection:
+            driver: Any = connection.driver_connection
+            driver.autocommit = True
+            for statement in statements:
+                driver.execute(statement)
+            connection.invalidate()
     except engine.dialect.loaded_dbapi.Error as error:
         raise DBAPIError(statement, None, error) from error
     finally:
-        connection.invalidate()
         engine.dispose()
 
 
@@ -101,7 +103,7 @@ def _how_far(error: DBAPIError) -> tuple[int, str]:
 def _sql_server_url(text: str) -> URL:
     url = make_url(text)
     if url.get_backend_name() != "mssql":
-        raise WrongDatabase("DATABASE_URL names no SQL Server; it must start with mssql+pyodbc://.")
+        raise WrongDatabase("DATABASE_URL names no SQL Server; it must start with mssql+.")
     if not re.fullmatch(r"\w{1,100}", url.database or ""):
         raise WrongDatabase("DATABASE_URL must name a database, in letters, digits and _.")
     return url

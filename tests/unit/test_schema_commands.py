@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from database import WrongDatabase
+import migrations
+from database import Database, WrongDatabase
 from migrations import sql_server
 from tests.integration.test_database import url_of_nobody
 
@@ -47,3 +50,11 @@ def test_a_driver_that_is_missing_is_not_said_to_be_installed() -> None:
 
     with pytest.raises(WrongDatabase, match="driver is not installed"):
         next(said)
+
+
+@pytest.mark.parametrize(
+    "prepare", [sql_server.create, lambda url: migrations.upgrade(Database(url))]
+)
+def test_a_missing_driver_is_said_in_a_sentence(prepare: Callable[[str], object]) -> None:
+    with pytest.raises(WrongDatabase, match="ODBC driver is not installed"):
+        prepare(url_of_nobody("pyodbc", "?driver=/nowhere/libmsodbcsql.so"))
