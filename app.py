@@ -5,6 +5,7 @@ python app.py
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from flask import Flask, Response, current_app, render_template, request
@@ -104,8 +105,7 @@ class Server(BaseApplication):
 
 
 if __name__ == "__main__":
-    migrations.prepare(
-        Database(settings.load().database_url)
-    )  # a wrong one is said once, and first
+    with closing(Database(settings.load().database_url)) as db:
+        migrations.prepare(db)  # here, so that a wrong one is said once
     open_storage(settings.load())
     Server().run()

@@ -127,6 +127,11 @@ class Database:
         """
         return self._guarded(lambda tx: step(tx, *arguments, **named), writes=True)
 
+    def close(self) -> None:
+        """Close the connections that are kept: before a fork, which must not share them."""
+        self.engine.dispose()
+        self.reading.dispose()
+
     def check_login(self) -> None:
         """Raises WrongDatabase where waiting cannot help: no driver, or a login that is refused.
 
@@ -262,8 +267,9 @@ def _declare_lengths(sizes: dict[Any, Any], cursor: Any, *_: Any) -> None:
     import pyodbc
 
     for parameter in sizes:
-        length = getattr(parameter.type, "length", None)
-        if isinstance(parameter.type, sa.Unicode) and length and length < MAX_DECLARED:
+        kind = getattr(parameter.type, "impl_instance", parameter.type)  # of a TypeDecorator
+        length = getattr(kind, "length", None)
+        if isinstance(kind, sa.Unicode) and length and length < MAX_DECLARED:
             sizes[parameter] = (pyodbc.SQL_WVARCHAR, length, 0)
 
 

@@ -15,6 +15,7 @@ import resource
 import secrets
 import socket
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -185,9 +186,8 @@ def _wake_idle(processes: int) -> None:
 def _check_settings(**_: Any) -> None:
     """In the parent, before it forks: a wrong DATABASE_URL or bucket ends it with one line."""
     open_storage(settings.load())
-    db = Database(settings.load().database_url)
-    migrations.prepare(db)
-    db.engine.dispose()
+    with closing(Database(settings.load().database_url)) as db:
+        migrations.prepare(db)
 
 
 @after_setup_logger.connect

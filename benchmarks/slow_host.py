@@ -60,7 +60,7 @@ def _quick_seconds(system: MeasuredSystem, urls: list[str], quick: list[str]) ->
         lambda: database.read(_completed, request_id, base),
         lambda seen: seen[0] == len(quick),
     )
-    database.engine.dispose()
+    database.close()
     return float(last.timestamp()) - accepted_at
 
 

@@ -94,7 +94,7 @@ def _without_limit(db: Database) -> Iterator[Connection]:
         driver: Any = tx.connection.driver_connection
         driver.timeout = 0
         yield tx
-    db.engine.dispose()  # with the connection that has no limit
+    db.close()  # with the connection that has no limit
 
 
 def upgrade_as_text(config: Config, dialect_name: str) -> None:

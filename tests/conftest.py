@@ -6,7 +6,7 @@ import io
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -42,7 +42,8 @@ def empty_database(folder: Path) -> Iterator[str]:
     server = server_url()
     if not server:
         url = f"sqlite:///{folder}/test.db"
-        migrations.prepare(Database(url))
+        with closing(Database(url)) as db:
+            migrations.prepare(db)
         yield url
         return
     name = f"test_{uuid.uuid4().hex}"
@@ -58,7 +59,7 @@ def empty_database(folder: Path) -> Iterator[str]:
 def database(database_url: str) -> Iterator[Database]:
     db = Database(database_url)
     yield db
-    db.engine.dispose()
+    db.close()
 
 
 @pytest.fixture

@@ -200,7 +200,7 @@ def output_of(*arguments: str, code: int = 0, **environment: str) -> str:
 def url_at(file: Path, revision: str, *, is_versioned: bool = True) -> str:
     """The URL of an embedded database at a revision."""
     db = database_at(file, revision, is_versioned=is_versioned)
-    db.engine.dispose()
+    db.close()
     return f"sqlite:///{file}"
 
 

@@ -16,7 +16,7 @@ def test_what_was_under_way_ends_and_what_was_done_stays(origin: Origin, tmp_pat
     finished = add_request(db, urls[:2], done=2)
     running = add_request(db, urls, done=1, held=2)
     pending = add_request(db, urls[:3])
-    db.engine.dispose()
+    db.close()
     for name in ("1-1.jpg", "1-2.jpg"):
         stored = tmp_path / "processed" / str(finished) / name
         stored.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import importlib.util
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyodbc
 import pytest
@@ -19,6 +20,7 @@ from tests.integration.conftest import Stores
 from tests.origin import closed_port
 from tests.unit.test_driver_errors import BROKEN, DEADLOCK
 from work_queue.models import Request
+from work_queue.statuses import StatusText
 
 pytestmark = pytest.mark.integration
 
@@ -159,3 +161,24 @@ def test_a_missing_driver_stops_the_start_in_one_sentence() -> None:
 
     with pytest.raises(WrongDatabase, match="ODBC driver is not installed"):
         migrations.prepare(database)
+
+
+def test_a_text_is_declared_by_the_length_of_its_column() -> None:
+    """By that of the value, each length would be another statement, with a plan of its own."""
+    database = Database(url_of_nobody("pyodbc", f"?driver={driver()}"))
+    parameters = {
+        sa.bindparam("worker", type_=sa.Unicode(100)): pyodbc.SQL_WVARCHAR,
+        sa.bindparam("status", type_=StatusText()): pyodbc.SQL_WVARCHAR,
+        sa.bindparam("rows", type_=sa.UnicodeText()): (pyodbc.SQL_WVARCHAR, 0, 0),
+        sa.bindparam("limit", type_=sa.Integer()): pyodbc.SQL_INTEGER,
+    }
+    sizes: dict[Any, Any] = dict(parameters)
+
+    database.engine.dialect.dispatch.do_setinputsizes(sizes, None, "", [], None)
+
+    assert list(sizes.values()) == [
+        (pyodbc.SQL_WVARCHAR, 100, 0),
+        (pyodbc.SQL_WVARCHAR, 10, 0),
+        (pyodbc.SQL_WVARCHAR, 0, 0),
+        pyodbc.SQL_INTEGER,
+    ]

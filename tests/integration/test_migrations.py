@@ -86,7 +86,7 @@ def test_the_embedded_database_is_copied_before_as_it_was(tmp_path: Path) -> Non
         db = database_at(tmp_path / "earlier.db", "0001", is_versioned=False)
         add_request(db, URLS)
         migrations.prepare(db)
-        db.engine.dispose()
+        db.close()
 
     for copy in ("earlier.db.version-0001", "earlier.db.version-0001-2"):
         with sqlite3.connect(tmp_path / copy) as kept:

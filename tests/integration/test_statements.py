@@ -130,7 +130,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> list[Compiled]:
         for engine in (database.engine, database.reading):
             sa.event.listen(engine, "before_execute", compile_too)
         whole_job(database)
-        database.engine.dispose()
+        database.close()
     return found
 
 

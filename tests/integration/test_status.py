@@ -26,7 +26,7 @@ def api(database: Database) -> Iterator[FlaskClient]:
     url = database.engine.url.render_as_string(hide_password=False)
     app = create_app(dataclasses.replace(settings.load(), database_url=url))
     yield app.test_client()
-    app.extensions["service"].database.engine.dispose()
+    app.extensions["service"].database.close()
 
 
 def poll(api: FlaskClient, public_id: uuid.UUID) -> dict[str, Any]:
