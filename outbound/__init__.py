@@ -5,10 +5,8 @@ Who calls whom:
     a caller
       |  get(), post()
     HttpClient              http_client.py: redirects, the cap on bytes, errors in words
-      |  send()
-    Adapter                 transport.py, as are the next four: of requests, without a Session
-      |
-    Pool                    of urllib3: keeps idle connections
+      |  urlopen()
+    Pool                    transport.py, as are the next four: of urllib3, keeps idle connections
       |
     Connection              of urllib3: asks the current Transfer for its socket
       |  connect()
@@ -21,6 +19,10 @@ Who calls whom:
 The guard stands where a socket is made. A connection looks its host up once, judges every address
 it got, and connects to one of those: there is no second look-up that could answer differently, a
 redirect passes the same way, and TLS still checks the certificate for the name in the URL.
+
+Of requests, only the preparation of a request is used (characters, IDNA). Its Session would keep
+cookies, read proxies and passwords from the environment, and read the body of a redirect without
+bound.
 
 urllib3 makes connections and sockets by itself and hands nothing of ours to them, but it does so in
 the thread that asked. So the Transfer of a call stands in a context variable.

@@ -14,14 +14,13 @@ from io import BytesIO
 from urllib.parse import quote, urljoin, urlsplit
 
 import certifi
-from requests import PreparedRequest, RequestException
-from requests.exceptions import InvalidURL
-from urllib3 import HTTPResponse
-from urllib3.exceptions import DecodeError, HTTPError
+from requests import PreparedRequest
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import DecodeError, HTTPError, LocationValueError
 
 from outbound.address_policy import AddressPolicy
 from outbound.errors import OutboundError
-from outbound.transport import Adapter, TlsDeadlineSocket, Transfer, current_transfer
+from outbound.transport import TlsDeadlineSocket, Transfer, current_transfer, pool_manager
 
 MAX_REDIRECTS = 5
 MAX_RETRY_AFTER = 300.0
@@ -76,7 +75,7 @@ class HttpClient:
         context.load_verify_locations(ca_file)
         context.sslsocket_class = TlsDeadlineSocket
         self._policy = AddressPolicy(allowed_ports, allowed_private_hosts, connections)
-        self._adapter = Adapter(connections, context)
+        self._pools = pool_manager(connections, context)
 
     def get(self, url: str, *, seconds: float, max_bytes: int) -> Response:
         """The response at the end of at most MAX_REDIRECTS redirects, all within ``seconds``.
@@ -115,7 +114,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._adapter.close()
+        self._pools.clear()
         self._policy.lookups.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
@@ -132,7 +131,7 @@ class HttpClient:
         try:
             request = PreparedRequest()  # by its parts: cookies, hooks and the rest cost time
             request.prepare_method(method)
-            request.prepare_url(url, {})
+            request.prepare_url(url, "")
             request.prepare_headers(headers)
             if body is not None:
                 request.prepare_body(body, None)
@@ -148,14 +147,25 @@ class HttpClient:
         return request
 
     def _exchange(
-        self, request: PreparedRequest, read: Callable[[HTTPResponse], bytes]
+        self, request: PreparedRequest, read: Callable[[BaseHTTPResponse], bytes]
     ) -> Response:
         url = str(request.url)
+        parts = urlsplit(url)
         try:
-            with self._adapter.send(request, stream=True).raw as raw:
+            pool = self._pools.connection_from_host(parts.hostname, parts.port, parts.scheme)
+            with pool.urlopen(
+                str(request.method),
+                request.path_url,
+                body=request.body,
+                headers=request.headers,
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                preload_content=False,
+            ) as raw:
                 return Response(raw.status, raw.headers, read(raw), url)
-        except (RequestException, HTTPError) as error:
-            raise _explain(error, urlsplit(url).hostname or url) from error
+        except HTTPError as error:
+            raise _explain(error, parts.hostname or url) from error
 
 
 def _redirected(response: Response) -> str:
@@ -167,7 +177,7 @@ def _redirected(response: Response) -> str:
         raise OutboundError("invalid_url", NO_WEB_ADDRESS) from error
 
 
-def _read(raw: HTTPResponse, max_bytes: int) -> bytes:
+def _read(raw: BaseHTTPResponse, max_bytes: int) -> bytes:
     encoding = raw.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ENCODINGS:
         raise OutboundError(
@@ -189,7 +199,7 @@ def _explain(error: Exception, host: str) -> OutboundError:
     """In our words; an error of any kind after the deadline is the deadline's doing."""
     if time.monotonic() >= current_transfer.get().deadline:
         return OutboundError("timed_out", f"{host} took too long to answer.", permanent=False)
-    if isinstance(error, InvalidURL):
+    if isinstance(error, LocationValueError):
         return OutboundError("invalid_url", NO_WEB_ADDRESS)
     if isinstance(error, DecodeError):
         return OutboundError("bad_encoding", f"{host} sent a file that cannot be unpacked.")

@@ -1,10 +1,7 @@
-"""Sockets that keep to a deadline, and the connections, pools and adapter that use them.
+"""Sockets that keep to a deadline, and the connections and pools that use them.
 
 The deadline is kept by the sockets: each wait, for the first byte of a header or the last of a
-body, is for what is left of it. (``timeout=`` of requests bounds one wait, not their sum.)
-
-The adapter is used without a Session of requests: a Session would keep cookies, read proxies and
-passwords from the environment, and read the body of a redirect without bound.
+body, is for what is left of it. (A time-out of urllib3 bounds one wait, not their sum.)
 """
 
 from __future__ import annotations
@@ -17,10 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-from requests import PreparedRequest
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from outbound.address_policy import AddressPolicy, SocketAddress
@@ -109,26 +103,8 @@ class TlsPool(HTTPSConnectionPool):
     ConnectionCls = TlsConnection
 
 
-class Adapter(HTTPAdapter):
-    """Of requests, but with guarded connections, and certificates that are read once."""
-
-    def __init__(self, connections: int, context: ssl.SSLContext) -> None:
-        self.context = context
-        super().__init__(MAX_KEPT_HOSTS, connections, max_retries=Retry(False))
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self.context, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
-
-    def cert_verify(self, *args: Any) -> None:
-        """The context holds the certificates; requests would read them again per connection."""
-
-    def request_url(self, request: PreparedRequest, *args: Any) -> str:
-        """There is no proxy, for which it would be another."""
-        return request.path_url
-
-    def build_response(self, request: PreparedRequest, raw: Any) -> requests.Response:
-        """With nothing but what is read of it: no cookies, no headers in another dictionary."""
-        response = requests.Response()
-        response.raw = raw
-        return response
+def pool_manager(connections: int, context: ssl.SSLContext) -> PoolManager:
+    """Pools of guarded connections, at most ``connections`` idle ones for a host."""
+    manager = PoolManager(MAX_KEPT_HOSTS, maxsize=connections, ssl_context=context)
+    manager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
+    return manager
