@@ -97,12 +97,6 @@ def _without_limit(db: Database) -> Iterator[Connection]:
     db.close()  # with the connection that has no limit
 
 
-def upgrade_as_text(config: Config, dialect_name: str) -> None:
-    """The whole way from nothing to the newest version as SQL, to ``config.output_buffer``."""
-    config.attributes["dialect_name"] = dialect_name
-    command.upgrade(config, "head", sql=True)
-
-
 def config_for(tx: Connection | None = None) -> Config:
     """Alembic's configuration, to run on a connection in a transaction, or to write SQL."""
     config = Config()

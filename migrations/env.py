@@ -20,8 +20,9 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
-def run_as_text(dialect_name: str) -> None:
-    context.configure(dialect_name=dialect_name, literal_binds=True)
+def run_as_text() -> None:
+    """The T-SQL, for whoever reads before it is run."""
+    context.configure(dialect_name="mssql", literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
 
@@ -33,7 +34,7 @@ def run_on_our_database() -> None:
 
 
 if context.is_offline_mode():
-    run_as_text(context.config.attributes.get("dialect_name", "mssql"))
+    run_as_text()
 elif "connection" in context.config.attributes:
     run(context.config.attributes["connection"])
 else:

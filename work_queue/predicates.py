@@ -38,15 +38,6 @@ def is_held(table: Any, worker: Any) -> Condition:
     return sa.and_(is_status(table.status, Status.PROCESSING), table.claimed_by == worker)
 
 
-def is_pending_copy(image: Any, original_id: Any) -> Condition:
-    """It has the URL of an earlier image of its request, and waits for that one's outcome."""
-    return sa.and_(
-        image.copy_of == original_id,
-        is_status(image.status, Status.PENDING),
-        image.copy_of.is_not(None),
-    )
-
-
 def is_open() -> Condition:
     """The request is not completed."""
     return sa.not_(is_status(Request.status, Status.COMPLETED))
