@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, CursorResult
 from work_queue.column_types import Milliseconds
 from work_queue.models import Figures, Image, Request
 
+KEEP_COUNT = {"preserve_rowcount": True}  # which a driver may forget with the closed cursor
 Types = Mapping[str, str]  # of the members of a JSON row, as T-SQL spells them
 
 
@@ -35,7 +36,9 @@ class Statement:
 
     def run(self, tx: Connection, **parameters: Any) -> CursorResult[*tuple[Any, ...]]:
         """Run it: durations are in seconds, rows and lists as ``as_json()`` gives them."""
-        return tx.execute(_prepared(self, tx.dialect.name), parameters)
+        return tx.execute(
+            _prepared(self, tx.dialect.name), parameters, execution_options=KEEP_COUNT
+        )
 
 
 # The types of parameters: pyodbc would declare a text by its length, and make a plan for each.

@@ -247,7 +247,7 @@ def test_an_image_that_stops_its_worker_too_often_has_failed(
     for _ in range(3):
         (image,) = claim(database, lease_seconds=0.05)
         if image.crash_count:
-            database.write(count_crash, "ann", image)
+            assert database.write(count_crash, "ann", image)
         time.sleep(0.1)
         database.write(release_expired, claim_limit=3)
 
