@@ -11,12 +11,22 @@ class Options:
 
     ``reduce_by`` is in percent of the input's bytes, 1 to 95. ``format`` is one of keep, jpeg, png,
     webp and avif. ``max_width`` and ``max_height`` are in pixels and never enlarge the image.
+    ``keep_dimensions`` forbids fewer pixels than these two ask for. With ``max_bytes`` that number
+    of bytes is the budget, whatever ``reduce_by`` would be.
     """
 
     reduce_by: int = 50
     format: str = "keep"
     max_width: int | None = None
     max_height: int | None = None
+    keep_dimensions: bool = False
+    max_bytes: int | None = None
+
+    def budget(self, original_bytes: int) -> int:
+        """The most bytes that the output may take."""
+        if self.max_bytes is not None:
+            return self.max_bytes
+        return original_bytes * (100 - self.reduce_by) // 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +37,9 @@ class Compressed:
     ``method`` is one of lossless, quality, palette, downscale and original. ``quality`` is 1 to 100
     on libjpeg's scale or the encoder's own, None where there is none. ``scale`` is the output's
     width divided by the input's; 1.0 keeps the dimensions. ``encodes`` counts full encodes, not
-    those of samples.
+    those of samples. ``missed_because`` is empty where the target was met, else one of
+    would_damage (every smaller result was refused, see ``damage``), keep_dimensions (only fewer
+    pixels would fit) and no_smaller (no encoding of it is small enough).
     """
 
     content: bytes
@@ -39,7 +51,11 @@ class Compressed:
     quality: int | None
     scale: float
     encodes: int
-    target_met: bool
+    missed_because: str
+
+    @property
+    def target_met(self) -> bool:
+        return not self.missed_because
 
 
 class Unreadable(Exception):  # noqa: N818 - says what the image is, not what failed here

@@ -49,7 +49,7 @@ def start(original: bytes, options: Options, max_pixels: int) -> State:
         options=options,
         source=source,
         image=image,
-        budget=len(original) * (100 - options.reduce_by) // 100,
+        budget=options.budget(len(original)),
         format=output_format(options.format, source.format),
         displayed_size=image.displayed_size,
     )
@@ -129,5 +129,5 @@ def _compressed(
         quality=encoding.quality,
         scale=round(scale, 4),
         encodes=sum(result.encoding.encodes for result in state.results),
-        target_met=encoding.fits(state.budget),
+        missed_because="" if encoding.fits(state.budget) else "no_smaller",
     )
