@@ -5,6 +5,7 @@ The coarseness is 100 - quality.
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 
@@ -62,6 +63,21 @@ def _gain_of_slow_speed(frame: Image.Image, x: float) -> float:
     sample = DecodedImage(frames=(band,))
     slow, quick = (len(_encode(sample, x, speed)) for speed in (SPEED, SAMPLE_SPEED))
     return math.log(slow / quick) / SLOPE
+
+
+def remove_avif_metadata(original: bytes, exif: bytes) -> bytes:
+    """The file with its EXIF and XMP overwritten by zeros, so that no place in it moves.
+
+    Orientation is no EXIF in an AVIF, but a property (ISO/IEC 23000-22, irot and imir). Empty where
+    an ``exif`` has to stay.
+    """
+    if exif:
+        return b""
+    info = Image.open(io.BytesIO(original)).info
+    for found in (info.get("exif") or b"", info.get("xmp") or b""):
+        payload = found.removeprefix(b"Exif\0\0")
+        original = original.replace(payload, bytes(len(payload))) if payload else original
+    return original
 
 
 def _encode(image: DecodedImage, x: float, speed: int) -> bytes:

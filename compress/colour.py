@@ -46,9 +46,12 @@ def drop_opaque_alpha(image: Image.Image) -> Image.Image:
     return image
 
 
-def clear_hidden_colours(image: Image.Image) -> Image.Image:
+def without_hidden_colours(image: Image.Image) -> Image.Image:
     """Fully transparent pixels become black: their colours are never seen, but cost bytes."""
-    return image.convert("RGBa").convert("RGBA") if image.mode == "RGBA" else image
+    if image.mode != "RGBA":
+        return image
+    visible = image.getchannel("A").point([0] + [255] * 255)
+    return Image.composite(image, Image.new("RGBA", image.size), visible)
 
 
 def to_common_mode(frames: Iterable[Image.Image]) -> tuple[Image.Image, ...]:

@@ -16,6 +16,7 @@ from compress.steps import (
     convert_to_format,
     finish,
     limit_dimensions,
+    protect_flat_graphics,
     reduce_quality_then_pixels,
     remove_metadata,
     start,
@@ -28,6 +29,7 @@ STEPS: tuple[Callable[[State], None], ...] = (
     convert_to_format,  # where another format was asked for
     apply_costly_profile,  # a colour profile too large for the budget
     limit_dimensions,  # max_width and max_height
+    protect_flat_graphics,  # logos, icons and codes, which would show the slightest damage
     reduce_quality_then_pixels,
 )
 

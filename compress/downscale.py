@@ -25,18 +25,22 @@ class Result(NamedTuple):
 
 
 def encode_downscaled(
-    full_size: DecodedImage, encode: Callable[[DecodedImage], Encoding], budget: int
+    full_size: DecodedImage,
+    encode: Callable[[DecodedImage], Encoding],
+    budget: int,
+    *,
+    may_lose_pixels: bool,
 ) -> Iterator[Result]:
     """Encode smaller and smaller images, until one fits at or above its format's quality floor.
 
-    The first is always the full size.
+    The first is always the full size, and the only one unless it ``may_lose_pixels``.
     """
     factor = 1.0
     while max(full_size.first_frame.size) * factor >= MIN_SIDE or factor == 1:
         image = full_size if factor == 1 else full_size.scaled(factor)
         encoding = encode(image)
         yield Result(encoding, image)
-        if encoding.fits(budget) and encoding.acceptable:
+        if not may_lose_pixels or (encoding.fits(budget) and encoding.acceptable):
             break
         factor *= _step(budget, encoding)
 
@@ -46,16 +50,12 @@ def _step(budget: int, encoding: Encoding) -> float:
     return min(MAX_STEP, max(math.sqrt(budget / max(encoding.size, 1)), 0.1))
 
 
-def closest(results: list[Result], full_size: DecodedImage, budget: int) -> Result:
-    """Of the results that fit, the one closest to the full size; else the smallest of all.
+def closest(fitting: list[Result], full_size: DecodedImage) -> Result:
+    """Of results that fit, the one closest to the full size.
 
     More than one fits where the full size was below its quality floor. The comparison then lets
     line art keep its pixels and a photo its quality.
     """
-    fitting = [each for each in results if each.encoding.fits(budget)]
-    if not fitting:
-        encoded = [each for each in results if each.encoding.content is not None]
-        return min(encoded, key=lambda each: each.encoding.size)
     if len(fitting) == 1:
         return fitting[0]
     return min(fitting, key=lambda each: _error(full_size, each.encoding))

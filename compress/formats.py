@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from compress.avif import encode_avif
+from compress.avif import encode_avif, remove_avif_metadata
 from compress.decoded_image import DecodedImage
 from compress.encoding import Encoding
 from compress.gif.encoder import encode_gif
-from compress.ico import encode_ico
+from compress.ico import encode_ico, pack_ico
 from compress.input_image import InputImage
 from compress.jpeg import encode_jpeg, remove_jpeg_metadata
-from compress.png.encoder import encode_png
-from compress.tiff import encode_tiff
+from compress.png.chunks import remove_png_metadata
+from compress.png.encoder import encode_png, pack_png
+from compress.tiff import encode_tiff, pack_tiff
 from compress.webp import encode_webp, remove_webp_metadata
 
 
@@ -26,22 +27,26 @@ class Format:
     learn how the input was encoded.
     ``remove_metadata(original, exif)`` gives the file with ``exif`` as its only metadata and its
     pixels untouched; empty where that is not possible.
+    ``pack(image, source)`` gives the image without any loss, as small as it gets.
     """
 
     extension: str
     encode: Callable[[DecodedImage, int, InputImage], Encoding]
     animates: bool = False
     remove_metadata: Callable[[bytes, bytes], bytes] | None = None
+    pack: Callable[[DecodedImage, InputImage], bytes] | None = None
 
 
 FORMATS = {
     "jpeg": Format("jpg", encode_jpeg, remove_metadata=remove_jpeg_metadata),
-    "png": Format("png", encode_png, animates=True),
+    "png": Format(
+        "png", encode_png, animates=True, remove_metadata=remove_png_metadata, pack=pack_png
+    ),
     "webp": Format("webp", encode_webp, animates=True, remove_metadata=remove_webp_metadata),
-    "avif": Format("avif", encode_avif, animates=True),
+    "avif": Format("avif", encode_avif, animates=True, remove_metadata=remove_avif_metadata),
     "gif": Format("gif", encode_gif, animates=True),
-    "tiff": Format("tif", encode_tiff),
-    "ico": Format("ico", encode_ico),
+    "tiff": Format("tif", encode_tiff, pack=pack_tiff),
+    "ico": Format("ico", encode_ico, pack=pack_ico),
     "bmp": Format("bmp", encode_png),  # only ever returned as it came: see output_format
 }
 

@@ -21,7 +21,7 @@ COARSEST_HALF_STEPS, SLOPE = 32, -0.04
 
 
 def encode_ico(image: DecodedImage, budget: int, source: InputImage) -> Encoding:
-    frames = tuple(colour.to_basic_mode(frame).convert("RGBA") for frame in image.frames)
+    frames = _frames(image)
     exact = _container(frames)
     if len(exact) <= budget:
         return lossless(exact)
@@ -31,6 +31,15 @@ def encode_ico(image: DecodedImage, budget: int, source: InputImage) -> Encoding
         SearchRange(start=12, finest=2, coarsest=COARSEST_HALF_STEPS, slope=SLOPE, integer=True),
     )
     return result.encoding("quality")
+
+
+def pack_ico(image: DecodedImage, source: InputImage) -> bytes:
+    return _container(_frames(image))
+
+
+def _frames(image: DecodedImage) -> tuple[Image.Image, ...]:
+    basic = (colour.to_basic_mode(frame).convert("RGBA") for frame in image.frames)
+    return tuple(colour.without_hidden_colours(frame) for frame in basic)
 
 
 def _container(frames: tuple[Image.Image, ...]) -> bytes:

@@ -63,7 +63,8 @@ class InputImage:
     """An image that was checked and opened, but not decoded.
 
     ``original`` is the file as it came; ``size_without_metadata`` its size in bytes once its
-    metadata is removed, or its full size until that is known.
+    metadata is removed, or its full size until that is known. ``may_lose_pixels``: whether fewer
+    pixels are allowed, where less precision does not fit or would look worse.
     """
 
     original: bytes
@@ -71,6 +72,7 @@ class InputImage:
     format: str
     frame_count: int
     size_without_metadata: int
+    may_lose_pixels: bool = True
 
 
 def open_image(original: bytes, max_pixels: int) -> InputImage:

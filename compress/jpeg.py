@@ -33,7 +33,7 @@ def encode_jpeg(image: DecodedImage, budget: int, source: InputImage) -> Encodin
     is_large = image.pixels > model.WORTH_A_SAMPLE
     search_range, chroma = _search_range(image, budget, source), "4:2:0"
     search_range = _corrected_by_sample(image, budget, source, search_range, chroma)
-    if is_large and search_range.start > floor:
+    if is_large and search_range.start > floor and source.may_lose_pixels:
         return _below_floor(search_range, floor, budget)
     if search_range.start <= model.MAX_X_FOR_444 and _has_full_chroma(source):
         start, chroma = search_range.clamp(search_range.start + model.X_OF_444), "4:4:4"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field, replace
 
-from compress import convert, downscale
+from PIL import Image
+
+from compress import colour, convert, damage, downscale
 from compress.decoded_image import DecodedImage, decode
-from compress.encoding import Encoding
+from compress.encoding import Encoding, lossless
 from compress.formats import FORMATS, output_format
 from compress.input_image import DECODER_ERRORS, InputImage, damaged, open_image
 from compress.options import Compressed, Options
+
+# The formats of graphics, in which few colours say that each pixel was set by hand or by program.
+PROTECTED = ("png", "ico")
+ALPHA_MODES = ("RGBA", "LA", "PA")
 
 
 @dataclass(kw_only=True)
@@ -18,7 +25,7 @@ class State:
 
     ``image`` is what will be encoded next. ``budget`` is in bytes, ``format`` is the one to write,
     ``displayed_size`` the width and height of the input. ``results`` are the encodings so far.
-    ``is_done`` ends the steps.
+    ``is_flat``: it has so few colours that each matters. ``is_done`` ends the steps.
     """
 
     options: Options
@@ -28,6 +35,7 @@ class State:
     format: str
     displayed_size: tuple[int, int]
     results: list[downscale.Result] = field(default_factory=list)
+    is_flat: bool = False
     is_done: bool = False
 
     @property
@@ -90,26 +98,88 @@ def limit_dimensions(state: State) -> None:
         state.image = state.image.scaled(state.resize_factor)
 
 
+def protect_flat_graphics(state: State) -> None:
+    """A logo, an icon or a code never loses pixels; nor does what was asked to keep them."""
+    frame = state.image.first_frame
+    is_still = len(state.image.frames) == 1
+    if state.format in PROTECTED and is_still and not frame.mode.startswith(("I", "F")):
+        state.is_flat = damage.is_flat(colour.to_basic_mode(frame))
+    keeps_pixels = state.options.keep_dimensions or state.is_flat or state.format == "ico"
+    state.source = replace(state.source, may_lose_pixels=not keeps_pixels)
+
+
 def reduce_quality_then_pixels(state: State) -> None:
     """Encode as finely as the budget allows; with fewer pixels where that would be too coarse."""
 
     def encode(image: DecodedImage) -> Encoding:
         return FORMATS[state.format].encode(image, state.budget, state.source)
 
-    state.results += downscale.encode_downscaled(state.image, encode, state.budget)
+    may_lose_pixels = state.source.may_lose_pixels
+    state.results += downscale.encode_downscaled(
+        state.image, encode, state.budget, may_lose_pixels=may_lose_pixels
+    )
 
 
 def finish(state: State) -> Compressed:
-    """The best of the results; the original, where that is not smaller."""
-    best = downscale.closest(state.results, state.image, state.budget)
-    original = state.source.original
-    if len(best.encoding.content or b"") >= len(original):
-        unchanged = _not_encoded(original, "original")
-        return _compressed(state, unchanged, state.source.format, state.displayed_size, 1.0)
+    """The best result that fits and damages nothing; else the smallest that lost nothing at all."""
+    fitting = [each for each in state.results if each.encoding.fits(state.budget)]
+    sound = [each for each in fitting if not _is_damaged(state, each)]
+    if sound:
+        return _result(state, downscale.closest(sound, state.image), "")
+    missed_because = _missed_because(state, fitting)
+    best = min(_without_loss(state), key=lambda each: each.encoding.size, default=None)
+    if best and best.encoding.size < len(state.source.original):
+        return _result(state, best, missed_because)
+    unchanged = _not_encoded(state.source.original, "original")
+    if unchanged.fits(state.budget):  # only where more bytes are allowed than it has
+        missed_because = ""
+    size = state.displayed_size
+    return _compressed(state, unchanged, state.source.format, size, 1.0, missed_because)
+
+
+def _without_loss(state: State) -> list[downscale.Result]:
+    """What was made without loss, and one more where the format can pack the pixels like that.
+
+    Where fewer pixels or another format were asked for, that comes before a result without loss.
+    """
+    found = [each for each in state.results if each.encoding.method == "lossless"]
+    if pack := FORMATS[state.format].pack:
+        packed = lossless(pack(state.image, state.source))
+        found.append(downscale.Result(packed, state.image))
+    asked = state.resize_factor < 1 or state.format != state.source.format
+    if not found and asked:
+        found = [each for each in state.results if each.encoding.content is not None]
+        found = [each for each in found if not _is_damaged(state, each)]
+    return found
+
+
+def _is_damaged(state: State, result: downscale.Result) -> bool:
+    """Whether a lossy result breaks the rule; a photo is not even looked at."""
+    frame, encoding = state.image.first_frame, result.encoding
+    has_alpha = frame.mode in ALPHA_MODES or "transparency" in frame.info
+    if encoding.method == "lossless" or not (state.is_flat or has_alpha):
+        return False
+    after = colour.to_basic_mode(Image.open(io.BytesIO(encoding.content or b"")))
+    keeps_pixels = not state.source.may_lose_pixels
+    before = colour.to_basic_mode(frame)
+    return damage.is_damaged(before, after, flat=state.is_flat, keeps_pixels=keeps_pixels)
+
+
+def _missed_because(state: State, fitting: list[downscale.Result]) -> str:
+    if fitting:
+        return "would_damage"
+    if state.source.may_lose_pixels or state.format == "ico":
+        return "no_smaller"
+    return "keep_dimensions" if state.options.keep_dimensions else "would_damage"
+
+
+def _result(state: State, best: downscale.Result, missed_because: str) -> Compressed:
     encoding, image = best
     if image.scale != state.image.scale:
         encoding = replace(encoding, method="downscale")
-    return _compressed(state, encoding, state.format, image.displayed_size, image.scale)
+    return _compressed(
+        state, encoding, state.format, image.displayed_size, image.scale, missed_because
+    )
 
 
 def _not_encoded(content: bytes, method: str) -> Encoding:
@@ -117,7 +187,12 @@ def _not_encoded(content: bytes, method: str) -> Encoding:
 
 
 def _compressed(
-    state: State, encoding: Encoding, format: str, size: tuple[int, int], scale: float
+    state: State,
+    encoding: Encoding,
+    format: str,
+    size: tuple[int, int],
+    scale: float,
+    missed_because: str,
 ) -> Compressed:
     return Compressed(
         content=encoding.content or b"",
@@ -129,5 +204,5 @@ def _compressed(
         quality=encoding.quality,
         scale=round(scale, 4),
         encodes=sum(result.encoding.encodes for result in state.results),
-        missed_because="" if encoding.fits(state.budget) else "no_smaller",
+        missed_because=missed_because,
     )

@@ -39,11 +39,11 @@ LEVELS = SearchRange(start=12, finest=2, coarsest=32, slope=-0.04, integer=True)
 
 
 def encode_tiff(image: DecodedImage, budget: int, source: InputImage) -> Encoding:
-    exact = lossless(_save_pages(image, image.frames))
+    exact = lossless(pack_tiff(image, source))
     modes = {frame.mode for frame in image.frames}
     if exact.fits(budget):
         return exact
-    if all(palette.is_graphic(colour.to_basic_mode(frame)) for frame in image.frames):
+    if all(_is_opaque_graphic(frame) for frame in image.frames):
         return _with_reduced_pages(image, budget, "palette", _to_palette, PALETTE)
     if modes <= JPEG_MODES:
         return _with_jpeg_pages(image, budget)
@@ -52,6 +52,10 @@ def encode_tiff(image: DecodedImage, budget: int, source: InputImage) -> Encodin
     if modes & {"I", "F"}:  # 32 bits: measurements
         return exact
     return _with_reduced_pages(image, budget, "quality", _posterise, LEVELS)
+
+
+def pack_tiff(image: DecodedImage, source: InputImage) -> bytes:
+    return _save_pages(image, image.frames)
 
 
 def _with_jpeg_pages(image: DecodedImage, budget: int) -> Encoding:
@@ -76,6 +80,11 @@ def _with_reduced_pages(
         search_range,
     )
     return result.encoding(method)
+
+
+def _is_opaque_graphic(frame: Image.Image) -> bool:
+    basic = colour.to_basic_mode(frame)
+    return basic.mode == "RGB" and palette.is_graphic(basic)
 
 
 def _to_palette(frame: Image.Image, halvings: float) -> Image.Image:

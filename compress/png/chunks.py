@@ -15,6 +15,11 @@ SRGB_GAMMA = struct.pack(">I", 45455)
 SRGB_PRIMARIES = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 SRGB_CICP = bytes((1, 13, 0, 1))
 LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"cICP": 4}
+# What is seen of a PNG or APNG; all other chunks are metadata.
+SEEN = {
+    *(b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT"),
+    *(b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"sBIT"),
+}
 
 
 def chunk(name: bytes, data: bytes | bytearray) -> bytes:
@@ -34,6 +39,19 @@ def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 def with_chunks(content: bytes, extra: bytes) -> bytes:
     """The file with these chunks after its header: those about colour precede the palette."""
     return content[:AFTER_HEADER] + extra + content[AFTER_HEADER:]
+
+
+def remove_png_metadata(original: bytes, exif: bytes) -> bytes:
+    """The file without texts, times, EXIF and what follows its end; with this ``exif``, if any."""
+    kept = b"".join(chunk(name, data) for name, data in _image_chunks(original) if name in SEEN)
+    return with_chunks(SIGNATURE + kept, metadata_chunks(b"", exif))
+
+
+def _image_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    for name, data in chunks(content):
+        yield name, data
+        if name == b"IEND":
+            break
 
 
 def metadata_chunks(icc_profile: bytes, exif: bytes) -> bytes:

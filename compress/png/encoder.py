@@ -6,8 +6,6 @@ SSIMULACRA 2 more than a dithered palette at half the bytes), a palette for grap
 
 from __future__ import annotations
 
-import functools
-import math
 from dataclasses import replace
 
 from PIL import Image
@@ -37,24 +35,36 @@ FAVOURED = (16, 8, 4)
 # measured on the images of benchmarks/compression.py.
 LEVELS_SLOPE, PALETTE_SLOPE = -0.04, -0.2
 
-# Colours. The search starts at HALVINGS * log2(lossless size / (FULL * budget)) halvings of 256
-# colours: a lossless PNG of up to FULL times the budget fits with all of them.
-FULL, HALVINGS = 2.2, 2.7
-
 
 def encode_png(image: DecodedImage, budget: int, source: InputImage) -> Encoding:
-    extra = metadata_chunks(**image.save_options())
-    if source.format == "png":
-        extra += colour_space_chunks(source.original, with_profile=bool(image.profile))
+    extra = _extra_chunks(image, source)
     encoding = _encode_pixels(image, max(budget - len(extra), 1))
     content = encoding.content and with_chunks(encoding.content, extra)
     return replace(encoding, content=content, size=encoding.size + len(extra))
 
 
+def pack_png(image: DecodedImage, source: InputImage) -> bytes:
+    """As small as it gets without loss, however large that is."""
+    frames = tuple(_exact_mode(frame) for frame in image.frames)
+    flat = estimate(_basic(image)).flat
+    return with_chunks(pack_well(image, frames, flat=flat), _extra_chunks(image, source))
+
+
+def _extra_chunks(image: DecodedImage, source: InputImage) -> bytes:
+    extra = metadata_chunks(**image.save_options())
+    if source.format == "png":
+        extra += colour_space_chunks(source.original, with_profile=bool(image.profile))
+    return extra
+
+
+def _basic(image: DecodedImage) -> DecodedImage:
+    frames = colour.to_common_mode(colour.to_basic_mode(frame) for frame in image.frames)
+    return replace(image, frames=tuple(colour.without_hidden_colours(frame) for frame in frames))
+
+
 def _encode_pixels(image: DecodedImage, budget: int) -> Encoding:
     """The encoding without ancillary chunks."""
-    frames = colour.to_common_mode(colour.to_basic_mode(frame) for frame in image.frames)
-    basic = replace(image, frames=tuple(colour.clear_hidden_colours(frame) for frame in frames))
+    basic = _basic(image)
     estimated = estimate(basic)
     exact = _pack_lossless(image, estimated, budget)
     if exact and len(exact) <= budget:
@@ -74,11 +84,12 @@ def _pack_lossless(image: DecodedImage, estimated: Estimate, budget: int) -> byt
 
 
 def _exact_mode(frame: Image.Image) -> Image.Image:
-    """The same pixels in a mode that can be packed."""
-    if frame.mode == "P":
-        frame = frame.copy()
-        frame.apply_transparency()
-    return frame if frame.mode in ("P", "I;16") else colour.to_basic_mode(frame)
+    """The same pixels in a mode that can be packed; what is hidden has no colour."""
+    if frame.mode == "P" and not frame.has_transparency_data:
+        return frame
+    if frame.mode == "I;16":
+        return frame
+    return colour.without_hidden_colours(colour.to_basic_mode(frame))
 
 
 def _searches(image: DecodedImage, estimated: Estimate, budget: int) -> list[LossySearch]:
@@ -113,20 +124,15 @@ def _to_levels(frames: Frames, half_steps: float) -> Frames:
 
 
 def _search_palette(image: DecodedImage, estimated: Estimate, budget: int) -> LossySearch:
-    counts = None if image.animated else image.first_frame.getcolors(256)
-    finest = math.log2(256 / len(counts)) if counts else 0.0
-    floor = max(palette.FLOOR, finest)
-    guess = HALVINGS * math.log2(estimated.size / (FULL * budget))
+    palettes = palette.Palettes(image.frames)
+    steps = palettes.coarsenesses
     reduction = Reduction(
         method="palette",
-        reduce=palette.to_palette,
+        reduce=palettes.reduce,
         search_range=SearchRange(
-            start=min(max(guess, finest), floor),
-            finest=finest,
-            coarsest=floor,
-            slope=PALETTE_SLOPE,
+            start=steps[0], finest=steps[0], coarsest=palette.FLOOR, slope=PALETTE_SLOPE
         ),
-        below_floor=functools.partial(palette.coarseness_below_floor, image.first_frame),
+        steps=steps,
     )
     return search(image, reduction, _as_flat(estimated, image), budget)
 

@@ -6,7 +6,8 @@ searches once more where the prediction was wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import bisect
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from compress import colour
@@ -20,10 +21,8 @@ MAX_PACKED = 3
 # A packed PNG in this share of the budget ends the search. Below it, something finer may fit; it
 # is packed when it is predicted to be larger by the factor FINER.
 GOOD_ENOUGH, FINER = 0.9, 1.03
-# Limits of the predicted size, as multiples of the budget. Up to CLOSE a reduction may still fit.
-# Above HOPELESS it is not packed. Above TOO_FAR nothing below the floor is tried, because two
-# colours in place of eight do not save as much.
-CLOSE, HOPELESS, TOO_FAR = 1.05, 1.25, 2.5
+# Above this multiple of the budget a predicted size is hopeless, and nothing is packed.
+HOPELESS = 1.25
 # An image with shorter sides is packed even then, because few smaller sizes are left to try.
 MIN_HOPELESS_SIDE = 160  # pixels
 # A favoured value is worth a try down to this share of what was found.
@@ -35,15 +34,15 @@ class Reduction:
     """A way to lose precision: fewer levels in each channel, or fewer colours.
 
     ``reduce`` gives the frames at a coarseness. ``favoured`` values pack better than their
-    neighbours. ``below_floor`` gives values coarser than the range, at which fewer pixels may look
-    better.
+    neighbours. Where there are ``steps``, finest first, only they are tried, by bisection: the size
+    is almost the same over many numbers of colours, so that a secant would jump to the coarsest.
     """
 
     method: str
     reduce: Callable[[Frames, float], Frames]
     search_range: SearchRange
     favoured: tuple[float, ...] = ()
-    below_floor: Callable[[], Iterable[float]] = tuple
+    steps: tuple[float, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -103,12 +102,15 @@ def search(
         budget=budget,
         well_per_quick=estimate.well_per_quick,
     )
-    _find_best(state, reduction.search_range, CLOSE * budget)
+    _find_best(state, reduction.search_range)
     return state
 
 
-def _find_best(state: LossySearch, search_range: SearchRange, close: float) -> None:
-    """Set ``best``; a predicted size up to ``close`` bytes is not tried below the floor."""
+def _find_best(state: LossySearch, search_range: SearchRange) -> None:
+    """Set ``best`` to the finest that is predicted to fit, or to the coarsest."""
+    if state.reduction.steps:
+        state.best = _bisect(state)
+        return
     sample_budget = int(state.budget / state.well_per_quick)
     state.best = finest_that_fits(state.encode, sample_budget, search_range).best
     for coarseness in state.reduction.favoured:
@@ -116,11 +118,19 @@ def _find_best(state: LossySearch, search_range: SearchRange, close: float) -> N
             candidate = Candidate(coarseness, state.encode(coarseness))
             if candidate.size * state.well_per_quick <= state.budget:
                 state.best = candidate
-    for coarseness in state.reduction.below_floor():
-        if state.predicted_size <= close or state.predicted_size > TOO_FAR * state.budget:
-            break
-        if coarseness > state.coarseness:
-            state.best = Candidate(coarseness, state.encode(coarseness))
+
+
+def _bisect(state: LossySearch) -> Candidate:
+    """The finest step that is predicted to fit, or the last; what was packed counts as packed."""
+    steps = state.reduction.steps
+
+    def fits(step: float) -> bool:
+        packed = state.packed.get(step)
+        size = len(packed) if packed else len(state.encode(step)) * state.well_per_quick
+        return size <= state.budget
+
+    found = min(bisect.bisect_left(steps, True, key=fits), len(steps) - 1)
+    return Candidate(steps[found], state.encode(steps[found]))
 
 
 def pack(state: LossySearch) -> Encoding:
@@ -136,7 +146,7 @@ def pack(state: LossySearch) -> Encoding:
         if not GOOD_ENOUGH * state.budget <= len(content) <= state.budget:
             floor = state.reduction.search_range.coarsest
             start = min(state.coarseness, floor)
-            _find_best(state, replace(state.reduction.search_range, start=start), state.budget)
+            _find_best(state, replace(state.reduction.search_range, start=start))
     return _finest_packed(state)
 
 
