@@ -85,18 +85,20 @@ def decode(source: InputImage) -> DecodedImage:
 
 
 def _animation(source: InputImage) -> DecodedImage:
+    """An AVIF comes upright: libavif 1.4.2 crashes where it has to write a turned animation."""
     image = source.pillow_image
+    is_avif = source.format == "avif"
     frames, durations = [], []
     for number in range(source.frame_count):
         image.seek(number)
         image.load()
-        frames.append(colour.to_basic_mode(image))
+        frames.append(colour.to_basic_mode(ImageOps.exif_transpose(image) if is_avif else image))
         durations.append(float(image.info.get("duration") or 0))
     return DecodedImage(
         frames=colour.to_common_mode(frames),
         durations=tuple(durations),
         loop=image.info.get("loop"),
-        orientation=_orientation(image),
+        orientation=1 if is_avif else _orientation(image),
         profile=_profile(image),
     )
 

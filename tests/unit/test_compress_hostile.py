@@ -16,11 +16,13 @@ from PIL import Image
 from compress import Unreadable, compress
 from tests.unit.compress_samples import (
     animation,
+    difference,
     fading_photo,
     opened,
     photo,
     saved,
     saved_animation,
+    timing,
 )
 
 SIZE = (24, 18)
@@ -157,3 +159,20 @@ def test_an_image_that_needs_more_memory_than_there_is_is_refused() -> None:
         check=True,
     )
     assert done.stdout == b"image_too_large\n"
+
+
+def test_a_turned_avif_animation_comes_out_upright() -> None:
+    """libavif crashes where it has to write one, which would end the worker."""
+    straight = saved_animation("AVIF", animation(3, (200, 150)), [40, 80, 120])
+    track = straight.index(b"stsd")
+    colour = straight.index(b"colr", track) - 4
+    size = int.from_bytes(straight[colour : colour + 4])
+    rest = struct.pack(">I4s", size - 9, b"free") + bytes(size - 17)
+    turn = struct.pack(">I4sB", 9, b"irot", 1) + rest
+    turned = straight[:colour] + turn + straight[colour + size :]
+    assert opened(turned).getexif()[0x112] == 8
+    done = compress(turned)
+    assert (done.width, done.height) == opened(done.content).size == (150, 200)
+    assert timing(done.content) == [40, 80, 120]
+    upright = opened(straight).transpose(Image.Transpose.ROTATE_90)
+    assert difference(upright, opened(done.content)) < 20
