@@ -45,6 +45,7 @@ Result = TypeVar("Result")
 
 SRGB = ImageCms.createProfile("sRGB")
 LOSSY = {"JPEG", "MPO", "WEBP", "AVIF"}
+KEPT_EXIF = {0x112, 0x13B, 0x8298}  # orientation, artist, copyright
 SMALL = 4096  # bytes: below, the contract promises less
 
 
@@ -224,7 +225,7 @@ def lost(original: bytes, ours: Compressed) -> str:
     exif = after.getexif()
     found = {
         "GPS": 0x8825 in exif,
-        "other EXIF": after.format != "TIFF" and bool(set(exif) - {0x112}),
+        "other EXIF": after.format != "TIFF" and bool(set(exif) - KEPT_EXIF),
         "XMP": "xmp" in after.info or "XML:com.adobe.xmp" in after.info,
         "comment": bool(after.info.get("comment")),
         "alpha": bool(transparent(before) and not after.has_transparency_data),

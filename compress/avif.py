@@ -91,5 +91,6 @@ def _encode(image: DecodedImage, x: float, speed: int) -> bytes:
         speed=speed,
         advanced=TUNING if round(x) else None,  # a lossless image has nothing to tune
         max_threads=1,  # each core has a worker process already, and the bytes never depend on it
-        **image.save_options(),
+        # From bytes, Pillow would write question marks for what is not ASCII.
+        **image.save_options() | {"exif": image.exif},
     )

@@ -1,4 +1,4 @@
-"""A decoded image: its frames, how they play, and the little metadata that changes its look."""
+"""A decoded image: its frames, how they play, and the little metadata that has to stay."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from PIL import ExifTags, IcoImagePlugin, Image, ImageOps
 
 from compress import colour
 from compress.input_image import InputImage
+from compress.rights import NO_RIGHTS, Rights, find_rights
 
 ORIENTATION = ExifTags.Base.Orientation
 
@@ -21,7 +22,8 @@ class DecodedImage:
     ``frames`` are the frames of an animation, the pages of a TIFF or the sizes of an icon.
     ``durations`` are milliseconds for each frame, empty for a still. ``loop`` is the number of
     repetitions: 0 plays for ever, None once. ``orientation`` is EXIF's, 1 to 8. ``profile`` is
-    the ICC profile, or empty. ``scale`` is the width divided by the width of the input.
+    the ICC profile, or empty. ``rights`` are the copyright and the artist. ``scale`` is the width
+    divided by the width of the input.
     """
 
     frames: tuple[Image.Image, ...]
@@ -29,6 +31,7 @@ class DecodedImage:
     loop: int | None = None
     orientation: int = 1
     profile: bytes = b""
+    rights: Rights = NO_RIGHTS
     scale: float = 1.0
 
     @property
@@ -50,12 +53,33 @@ class DecodedImage:
         width, height = self.first_frame.size
         return (height, width) if self.orientation >= 5 else (width, height)
 
-    def save_options(self) -> dict[str, Any]:
-        """What Pillow's ``save`` needs to keep the look of the image: profile and orientation."""
+    @property
+    def exif(self) -> Image.Exif:
+        """All the EXIF that stays: orientation and rights."""
         exif = Image.Exif()
         if self.orientation != 1:
             exif[ORIENTATION] = self.orientation
+        exif.update(self.rights.exif_tags())
+        return exif
+
+    def save_options(self) -> dict[str, Any]:
+        """What Pillow's ``save`` needs to keep the look of the image and its rights."""
+        exif = self.exif
         return {"icc_profile": self.profile, "exif": exif.tobytes() if exif else b""}
+
+    def with_rights_within(self, limit: float) -> DecodedImage:
+        """Without rights for which EXIF would grow by more than ``limit`` bytes.
+
+        The copyright is the first to get a place.
+        """
+        bare = replace(self, rights=NO_RIGHTS)
+        kept, size = bare, len(bare.save_options()["exif"])
+        copyright, artist = self.rights
+        for more in ({"copyright": copyright}, {"artist": artist}):
+            larger = replace(kept, rights=kept.rights._replace(**more))
+            if len(larger.save_options()["exif"]) - size <= limit:
+                kept = larger
+        return kept
 
     def scaled(self, factor: float) -> DecodedImage:
         """The same image with fewer pixels; Lanczos keeps the most detail at these factors."""
@@ -72,15 +96,18 @@ def decode(source: InputImage) -> DecodedImage:
     image = source.pillow_image
     if source.format in ("tiff", "ico"):
         pages = _pages(image, source.frame_count) if source.format == "tiff" else _sizes(image)
-        profile = _profile(image)
+        profile, rights = _profile(image), find_rights(image)
         frames = tuple(_keep_only_transparency(ImageOps.exif_transpose(page)) for page in pages)
-        return DecodedImage(frames=frames, profile=profile)
+        return DecodedImage(frames=frames, profile=profile, rights=rights)
     if source.frame_count > 1:
         return _animation(source)
     image.load()  # Otherwise Pillow decodes while it saves, and holds the image twice.
-    orientation, profile = _orientation(image), _profile(image)
+    orientation, profile, rights = _orientation(image), _profile(image), find_rights(image)
     return DecodedImage(
-        frames=(_keep_only_transparency(image),), orientation=orientation, profile=profile
+        frames=(_keep_only_transparency(image),),
+        orientation=orientation,
+        profile=profile,
+        rights=rights,
     )
 
 
@@ -100,6 +127,7 @@ def _animation(source: InputImage) -> DecodedImage:
         loop=image.info.get("loop"),
         orientation=1 if is_avif else _orientation(image),
         profile=_profile(image),
+        rights=find_rights(image),
     )
 
 

@@ -13,6 +13,7 @@ from compress.encoding import Encoding, lossless
 from compress.formats import FORMATS, output_format
 from compress.input_image import DECODER_ERRORS, InputImage, damaged, open_image
 from compress.options import Compressed, Options
+from compress.rights import MAX_SHARE
 
 # The formats of graphics, in which few colours say that each pixel was set by hand or by program.
 PROTECTED = ("png", "ico")
@@ -53,11 +54,12 @@ def start(original: bytes, options: Options, max_pixels: int) -> State:
         image = decode(source)
     except DECODER_ERRORS as error:
         raise damaged() from error
+    budget = options.budget(len(original))
     return State(
         options=options,
         source=source,
-        image=image,
-        budget=options.budget(len(original)),
+        image=image.with_rights_within(MAX_SHARE * budget),
+        budget=budget,
         format=output_format(options.format, source.format),
         displayed_size=image.displayed_size,
     )

@@ -103,15 +103,21 @@ def _clear_low_bits(frame: Image.Image, bits: float) -> Image.Image:
 
 
 def _save_pages(image: DecodedImage, pages: tuple[Image.Image, ...], **options: Any) -> bytes:
-    """One file with these pages and the profile; each lossless unless ``options`` say otherwise."""
+    """One file with these pages, the profile and, in the first page, the rights.
+
+    Each page is lossless unless ``options`` say otherwise.
+    """
     for page in pages:
         page.encoderinfo = options or LOSSLESS.get(page.mode, DEFLATE_HORIZONTAL)
     first, *others = pages
+    options = first.encoderinfo  # as arguments of ``save`` they are for all pages
+    rights = {name: text.encode() for name, text in image.rights._asdict().items() if text}
+    first.encoderinfo = options | rights
     return save_to_bytes(
         first,
         "TIFF",
         save_all=True,
         append_images=others,
         icc_profile=image.profile,
-        **first.encoderinfo,
+        **options,
     )
