@@ -17,10 +17,11 @@ from compress.png.estimate import Estimate
 from compress.png.packing import Frames, pack_quickly, pack_well
 from compress.quality_search import Candidate, SearchRange, finest_that_fits
 
-MAX_PACKED = 3
-# A packed PNG in this share of the budget ends the search. Below it, something finer may fit; it
-# is packed when it is predicted to be larger by the factor FINER.
-GOOD_ENOUGH, FINER = 0.9, 1.03
+MAX_PACKED = 4
+# A packed PNG in this share of the budget ends the search; of steps, the next of which may be much
+# finer, in a larger share. Below it, something finer may fit; it is packed when it is predicted to
+# be larger by the factor FINER, and a finer step always.
+GOOD_ENOUGH, GOOD_ENOUGH_STEP, FINER = 0.9, 0.99, 1.03
 # Above this multiple of the budget a predicted size is hopeless, and nothing is packed.
 HOPELESS = 1.25
 # An image with shorter sides is packed even then, because few smaller sizes are left to try.
@@ -143,7 +144,8 @@ def pack(state: LossySearch) -> Encoding:
         return Encoding(content=None, size=size, method=method, encodes=0)
     while _is_worth_packing(state):
         content = _pack_best(state)
-        if not GOOD_ENOUGH * state.budget <= len(content) <= state.budget:
+        good_enough = GOOD_ENOUGH_STEP if state.reduction.steps else GOOD_ENOUGH
+        if not good_enough * state.budget <= len(content) <= state.budget:
             floor = state.reduction.search_range.coarsest
             start = min(state.coarseness, floor)
             _find_best(state, replace(state.reduction.search_range, start=start))
@@ -159,6 +161,8 @@ def _is_worth_packing(state: LossySearch) -> bool:
     """Whether nothing fits yet, or one does and the best is predicted to be finer by enough."""
     if state.coarseness in state.packed or len(state.packed) == MAX_PACKED:
         return False
+    if state.reduction.steps:
+        return True
     fitting = [len(each) for each in state.packed.values() if len(each) <= state.budget]
     return not fitting or (len(fitting) == 1 and state.predicted_size > FINER * fitting[0])
 
