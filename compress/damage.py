@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from compress.colour_table import Floats
 
 MAX_FLAT_COLOURS = 256
+MAX_COLOURS_WITH_RARE, MAX_RARE_SHARE = 1 << 12, 0.005
 # The mean change of alpha, of 255.
 MAX_ALPHA_CHANGE = 4.0
 # A colour of this share of the visible pixels is seen. It may move by MAX_MOVE (a difference of
@@ -33,8 +34,15 @@ STRUCTURE_CONSTANT = 9.0  # differences of lightness below its root, three, hard
 
 
 def is_flat(frame: Image.Image) -> bool:
-    """Whether a frame in a basic mode has so few colours that each of them matters."""
-    return colour.without_hidden_colours(frame).getcolors(MAX_FLAT_COLOURS) is not None
+    """Whether a frame in a basic mode has so few colours that each of them matters.
+
+    Rare ones, as of soft edges, may come on top.
+    """
+    counted = colour.without_hidden_colours(frame).getcolors(MAX_COLOURS_WITH_RARE)
+    if counted is None or len(counted) <= MAX_FLAT_COLOURS:
+        return counted is not None
+    counts = sorted((count for count, _ in counted), reverse=True)
+    return sum(counts[MAX_FLAT_COLOURS:]) <= MAX_RARE_SHARE * sum(counts)
 
 
 def is_damaged(before: Image.Image, after: Image.Image, *, flat: bool, keeps_pixels: bool) -> bool:

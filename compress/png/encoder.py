@@ -29,6 +29,9 @@ MAY_FIT_LOSSLESS, MAY_FIT_LOSSLESS_SMALL, MAY_FIT_LOSSY = 1.1, 1.35, 1.15
 # Levels. The coarseness is half a step between them. Up to a step of MAX_CLEAR_STEP the error is so
 # small that a palette is not tried; above COARSEST_STEP even photos show bands.
 MAX_CLEAR_STEP, COARSEST_STEP = 8, 16
+# A palette with alpha looks as good as levels with a third of its squared error, which also fall on
+# the soft edges of alpha: on 65 icons and cut-outs it won 15 points in the mean.
+MAX_ERROR_OF_PALETTE = 3.0
 # Half steps that divide 256: PNG's filters subtract modulo 256, and so stay on the levels.
 FAVOURED = (16, 8, 4)
 # d ln(size) / d coarseness, for levels at about six half steps and for halvings of the colours;
@@ -104,7 +107,7 @@ def _searches(image: DecodedImage, estimated: Estimate, budget: int) -> list[Los
     levels = _search_levels(image, estimated, budget)
     is_clear = levels.coarseness <= 2 * MAX_CLEAR_STEP and levels.predicted_to_fit
     # A palette of many greys would be the same as levels.
-    if is_clear or frame.mode == "L":
+    if (is_clear and frame.mode == "RGB") or frame.mode == "L":
         return [levels]
     return [levels, _search_palette(image, estimated, budget)]
 
@@ -159,4 +162,7 @@ def _pack_closest(searches: list[LossySearch]) -> Encoding:
 
 
 def _misses_and_error(search: LossySearch) -> tuple[bool, float]:
-    return search.predicted_size > MAY_FIT_LOSSY * search.budget, search.error
+    error = search.error
+    if search.reduction.method == "palette" and search.image.first_frame.mode == "RGBA":
+        error /= MAX_ERROR_OF_PALETTE
+    return search.predicted_size > MAY_FIT_LOSSY * search.budget, error
