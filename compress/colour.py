@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Iterable
 
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
+Colour = float | tuple[int, ...]
+
+# A colour of this share of the pixels is a ground, on which even a small change would be seen.
+MIN_GROUND, GROUND_SAMPLE = 0.05, (64, 64)
 SRGB = ImageCms.createProfile("sRGB")
 
 # The profile header's "data colour space" (ICC.1:2022, 7.2.6) against Pillow's modes.
@@ -62,16 +67,29 @@ def to_common_mode(frames: Iterable[Image.Image]) -> tuple[Image.Image, ...]:
     return tuple(frame if frame.mode == mode else frame.convert(mode) for frame in frames)
 
 
-def posterise(image: Image.Image, half_steps: int) -> Image.Image:
+def ground(image: Image.Image) -> Colour | None:
+    """The colour of at least MIN_GROUND of the pixels, as of a sample; None for none."""
+    sample = image.resize(GROUND_SAMPLE, Image.Resampling.NEAREST)
+    pixels = sample.width * sample.height
+    count, colour = max(sample.getcolors(pixels), key=lambda each: each[0])  # type: ignore[arg-type]
+    return colour if count >= MIN_GROUND * pixels else None  # type: ignore[return-value]
+
+
+def posterise(image: Image.Image, half_steps: int, ground: Colour | None = None) -> Image.Image:
     """Each channel rounded to multiples of a step, given in halves; PNG filters pack it well.
 
     An odd number of half steps gives green, to which the eye is most sensitive, the smaller step.
-    Black and white stay exact, and so does what is fully opaque or fully transparent.
+    Black and white stay exact, and so do the ``ground`` and what is fully opaque or transparent.
     """
     finer, coarser = (_levels(half_steps // 2), _levels((half_steps + 1) // 2))
     tables = {"L": finer, "RGB": coarser + finer + coarser}
     tables["RGBA"] = tables["RGB"] + finer
-    return image.point(tables[image.mode])
+    posterised = image.point(tables[image.mode])
+    if ground is not None:
+        plain = Image.new(image.mode, image.size, ground)
+        differs = functools.reduce(ImageChops.lighter, ImageChops.difference(image, plain).split())
+        posterised.paste(plain, mask=differs.point([255] + [0] * 255))
+    return posterised
 
 
 def _levels(step: int) -> list[int]:

@@ -116,14 +116,15 @@ def _search_levels(image: DecodedImage, estimated: Estimate, budget: int) -> Los
     search_range = SearchRange(
         start=12, finest=2, coarsest=2 * COARSEST_STEP, slope=LEVELS_SLOPE, integer=True
     )
+    ground = colour.ground(image.first_frame)
+
+    def to_levels(frames: Frames, half_steps: float) -> Frames:
+        return tuple(colour.posterise(frame, int(half_steps), ground) for frame in frames)
+
     reduction = Reduction(
-        method="quality", reduce=_to_levels, search_range=search_range, favoured=FAVOURED
+        method="quality", reduce=to_levels, search_range=search_range, favoured=FAVOURED
     )
     return search(image, reduction, estimated, budget)
-
-
-def _to_levels(frames: Frames, half_steps: float) -> Frames:
-    return tuple(colour.posterise(frame, int(half_steps)) for frame in frames)
 
 
 def _search_palette(image: DecodedImage, estimated: Estimate, budget: int) -> LossySearch:

@@ -69,6 +69,16 @@ def test_a_white_background_stays_exactly_white(mode: str) -> None:
     ]
 
 
+def test_the_plain_background_of_a_photo_keeps_its_shade() -> None:
+    image = Image.new("RGB", (900, 700), (243, 241, 247))
+    image.paste(photo().resize((700, 500)), (100, 100))
+    done = compress(saved(image, "PNG"))
+    assert done.method == "quality"
+    assert opened(done.content).convert("RGB").crop((0, 0, 900, 100)).getcolors() == [
+        (90_000, (243, 241, 247))
+    ]
+
+
 def test_a_small_mark_in_its_own_colour_keeps_it() -> None:
     image = line_plot().convert("RGB")
     ImageDraw.Draw(image).rectangle((400, 20, 430, 30), fill=(255, 220, 60))
