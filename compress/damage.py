@@ -33,16 +33,16 @@ MAX_STRUCTURE_LOST, STRUCTURE_SCALE, WINDOW = 0.0045, 4, 8
 STRUCTURE_CONSTANT = 9.0  # differences of lightness below its root, three, hardly count
 
 
-def is_flat(frame: Image.Image) -> bool:
+def is_flat(frame: Image.Image, few: int = MAX_FLAT_COLOURS) -> bool:
     """Whether a frame in a basic mode has so few colours that each of them matters.
 
-    Rare ones, as of soft edges, may come on top.
+    Rare ones, as of soft edges, may come on top of the ``few``.
     """
     counted = colour.without_hidden_colours(frame).getcolors(MAX_COLOURS_WITH_RARE)
-    if counted is None or len(counted) <= MAX_FLAT_COLOURS:
+    if counted is None or len(counted) <= few:
         return counted is not None
     counts = sorted((count for count, _ in counted), reverse=True)
-    return sum(counts[MAX_FLAT_COLOURS:]) <= MAX_RARE_SHARE * sum(counts)
+    return sum(counts[few:]) <= MAX_RARE_SHARE * sum(counts)
 
 
 def is_damaged(before: Image.Image, after: Image.Image, *, flat: bool, keeps_pixels: bool) -> bool:

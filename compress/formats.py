@@ -15,7 +15,7 @@ from compress.jpeg import encode_jpeg, remove_jpeg_metadata
 from compress.png.chunks import remove_png_metadata
 from compress.png.encoder import encode_png, pack_png
 from compress.tiff import encode_tiff, pack_tiff
-from compress.webp import encode_webp, remove_webp_metadata
+from compress.webp import encode_webp, pack_webp, remove_webp_metadata
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Format:
     learn how the input was encoded.
     ``remove_metadata(original, exif)`` gives the file with ``exif`` as its only metadata and its
     pixels untouched; empty where that is not possible.
-    ``pack(image, source)`` gives the image without any loss, as small as it gets.
+    ``pack(image, source)`` gives the image without any loss, as small as it gets; empty where that
+    is not possible.
     """
 
     extension: str
@@ -42,7 +43,9 @@ FORMATS = {
     "png": Format(
         "png", encode_png, animates=True, remove_metadata=remove_png_metadata, pack=pack_png
     ),
-    "webp": Format("webp", encode_webp, animates=True, remove_metadata=remove_webp_metadata),
+    "webp": Format(
+        "webp", encode_webp, animates=True, remove_metadata=remove_webp_metadata, pack=pack_webp
+    ),
     "avif": Format("avif", encode_avif, animates=True, remove_metadata=remove_avif_metadata),
     "gif": Format("gif", encode_gif, animates=True),
     "tiff": Format("tif", encode_tiff, pack=pack_tiff),

@@ -74,6 +74,13 @@ class InputImage:
     size_without_metadata: int
     may_lose_pixels: bool = True
 
+    @property
+    def is_lossless(self) -> bool:
+        """Whether its format kept each colour as it was drawn; so a TIFF, which is rarely lossy."""
+        if self.format == "webp":
+            return b"VP8L" in self.original[:64]
+        return self.format not in ("jpeg", "avif")
+
 
 def open_image(original: bytes, max_pixels: int) -> InputImage:
     """Raises Unreadable for what is not an image, is damaged, or has more than ``max_pixels``.

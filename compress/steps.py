@@ -15,8 +15,10 @@ from compress.input_image import DECODER_ERRORS, InputImage, damaged, open_image
 from compress.options import Compressed, Options
 from compress.rights import MAX_SHARE
 
-# The formats of graphics, in which few colours say that each pixel was set by hand or by program.
-PROTECTED = ("png", "ico")
+# The formats that can keep each pixel of a drawing. In the others few colours would not stay few.
+PROTECTED = ("png", "ico", "gif", "webp")
+# The colours of a drawing in a GIF; one with more may as well be a photo.
+MAX_OF_GIF = 128
 ALPHA_MODES = ("RGBA", "LA", "PA")
 
 
@@ -101,11 +103,16 @@ def limit_dimensions(state: State) -> None:
 
 
 def protect_flat_graphics(state: State) -> None:
-    """A logo, an icon or a code never loses pixels; nor does what was asked to keep them."""
+    """A logo, an icon or a code never loses pixels; nor does what was asked to keep them.
+
+    A photo in a GIF may: it has so few colours only because the format has no more.
+    """
     frame = state.image.first_frame
     is_still = len(state.image.frames) == 1
-    if state.format in PROTECTED and is_still and not frame.mode.startswith(("I", "F")):
-        state.is_flat = damage.is_flat(colour.to_basic_mode(frame))
+    can_be_kept = state.format in PROTECTED and state.source.is_lossless
+    if can_be_kept and is_still and not frame.mode.startswith(("I", "F")):
+        few = MAX_OF_GIF if state.source.format == "gif" else damage.MAX_FLAT_COLOURS
+        state.is_flat = damage.is_flat(colour.to_basic_mode(frame), few)
     keeps_pixels = state.options.keep_dimensions or state.is_flat or state.format == "ico"
     state.source = replace(state.source, may_lose_pixels=not keeps_pixels)
 
@@ -145,9 +152,9 @@ def _without_loss(state: State) -> list[downscale.Result]:
     Where fewer pixels or another format were asked for, that comes before a result without loss.
     """
     found = [each for each in state.results if each.encoding.method == "lossless"]
-    if pack := FORMATS[state.format].pack:
-        packed = lossless(pack(state.image, state.source))
-        found.append(downscale.Result(packed, state.image))
+    pack = FORMATS[state.format].pack
+    if packed := pack(state.image, state.source) if pack else b"":
+        found.append(downscale.Result(lossless(packed), state.image))
     asked = state.resize_factor < 1 or state.format != state.source.format
     if not found and asked:
         found = [each for each in state.results if each.encoding.content is not None]

@@ -5,13 +5,16 @@ The coarseness is 100 - quality. Sections are those of RFC 9649, the WebP contai
 
 from __future__ import annotations
 
+import bisect
 import struct
 from collections.abc import Iterator
 
 from PIL import Image
 
+from compress import colour, palette
+from compress.damage import is_flat
 from compress.decoded_image import DecodedImage
-from compress.encoding import Encoding, save_to_bytes
+from compress.encoding import Encoding, lossless, save_to_bytes
 from compress.input_image import InputImage
 from compress.quality_search import SearchRange, finest_that_fits, start_from_sample
 
@@ -33,15 +36,53 @@ ALPHA_FLAG, EXIF_FLAG, XMP_FLAG = 0x10, 0x08, 0x04  # of VP8X (section 2.7.1)
 
 
 def encode_webp(image: DecodedImage, budget: int, source: InputImage) -> Encoding:
+    if source.is_lossless and not image.animated and is_flat(image.first_frame):
+        encoding = _encode_flat(image, budget)
+        if encoding.fits(budget):
+            return encoding
     search_range = _search_range(image, budget, source)
     result = finest_that_fits(lambda x: _encode(image, x), budget, search_range)
     x = result.best.coarseness
     return result.encoding("quality", round(100 - x), acceptable=x <= FLOOR)
 
 
+def pack_webp(image: DecodedImage, _: InputImage) -> bytes:
+    """A still with each pixel as it was, but for colours that are hidden under transparency."""
+    return b"" if image.animated else _encode_exactly(image.first_frame, **image.save_options())
+
+
+def _encode_flat(image: DecodedImage, budget: int) -> Encoding:
+    """A drawing without loss, or with the largest palette that fits; the smallest where none does.
+
+    libwebp stores a palette wherever it finds at most 256 colours.
+    """
+    frame, options = colour.to_basic_mode(image.first_frame), image.save_options()
+    exact = lossless(_encode_exactly(frame, **options))
+    if exact.fits(budget):
+        return exact
+    palettes = palette.Palettes((frame,))
+    packed: dict[float, bytes] = {}
+
+    def fits(step: float) -> bool:
+        (reduced,) = palettes.reduce((frame,), step)
+        packed[step] = _encode_exactly(reduced, **options)
+        return len(packed[step]) <= budget
+
+    bisect.bisect_left(palettes.coarsenesses, True, key=fits)
+    fitting = [step for step, content in packed.items() if len(content) <= budget]
+    content = packed[min(fitting, default=max(packed))]
+    return Encoding(content=content, size=len(content), method="palette", encodes=len(packed))
+
+
+def _encode_exactly(frame: Image.Image, **options: bytes) -> bytes:
+    return save_to_bytes(
+        colour.to_basic_mode(frame), "WEBP", lossless=True, quality=100, method=METHOD, **options
+    )
+
+
 def _search_range(image: DecodedImage, budget: int, source: InputImage) -> SearchRange:
     """``start`` is estimated from a sample for a still; what was lossless starts at the finest."""
-    lossless = source.format != "webp" or b"VP8L" in source.original[:64]
+    lossless = source.is_lossless
     start, slope = (LOSSLESS_START, LOSSLESS_SLOPE) if lossless else (LOSSY_START, LOSSY_SLOPE)
     search_range = SearchRange(
         start=start, finest=0, coarsest=COARSEST, slope=slope, good_enough=GOOD_ENOUGH
