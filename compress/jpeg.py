@@ -31,11 +31,12 @@ def encode_jpeg(image: DecodedImage, budget: int, source: InputImage) -> Encodin
     """
     floor = max(model.FLOOR, _input_coarseness(source))
     is_large = image.pixels > model.WORTH_A_SAMPLE
-    search_range, chroma = _search_range(image, budget, source), "4:2:0"
+    search_range, chroma = _search_range(image, budget, source), _chroma(image)
     search_range = _corrected_by_sample(image, budget, source, search_range, chroma)
     if is_large and search_range.start > floor and source.may_lose_pixels:
         return _below_floor(search_range, floor, budget)
-    if search_range.start <= model.MAX_X_FOR_444 and _has_full_chroma(source):
+    is_fine = search_range.start <= model.MAX_X_FOR_444
+    if is_fine and chroma == "4:2:0" and _has_full_chroma(source):
         start, chroma = search_range.clamp(search_range.start + model.X_OF_444), "4:4:4"
         search_range = replace(search_range, start=start)
         search_range = _corrected_by_sample(image, budget, source, search_range, chroma)
@@ -46,6 +47,12 @@ def encode_jpeg(image: DecodedImage, budget: int, source: InputImage) -> Encodin
     x = result.best.coarseness
     quality = model.equivalent_quality(x)
     return result.encoding("quality", quality, acceptable=is_large or x <= floor)
+
+
+def _chroma(image: DecodedImage) -> str:
+    """Half the resolution for chroma. In CMYK the same three channels are inks, one of which may
+    alone make an edge: at equal bytes they score 10 points more at full resolution."""
+    return "4:4:4" if image.first_frame.mode == "CMYK" else "4:2:0"
 
 
 def _search_range(image: DecodedImage, budget: int, source: InputImage) -> SearchRange:

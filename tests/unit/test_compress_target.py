@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from compress import Options, compress
 from tests.unit.compress_samples import difference, opened, photo, saved
@@ -70,3 +70,10 @@ def test_a_photo_with_too_few_bytes_for_its_pixels_gives_up_some_of_them() -> No
     done = compress(original, Options(reduce_by=70))
     assert (done.method, done.target_met) == ("downscale", True)
     assert (done.width, done.height) == opened(done.content).size
+
+
+def test_the_inks_of_a_cmyk_jpeg_keep_their_full_resolution() -> None:
+    done = compress(saved(PHOTO.convert("CMYK"), "JPEG", quality=90, subsampling="4:4:4"))
+    image = opened(done.content)
+    assert isinstance(image, JpegImagePlugin.JpegImageFile)
+    assert {tuple(layer[1:3]) for layer in image.layer} == {(1, 1)}
