@@ -72,7 +72,7 @@ class Palettes:
 
     def reduce(self, frames: Frames, halvings: float) -> Frames:
         """These frames, or a part of them, in mode P with a palette of 2^(8 - halvings) colours."""
-        entries = self._entries(round(2 ** (8 - halvings)))
+        entries = self.entries(round(2 ** (8 - halvings)))
         if self.dithers:
             return tuple(_dithered(frame, entries) for frame in frames)
         table = self.table if frames is self.frames else colour_table(frames)
@@ -84,7 +84,8 @@ class Palettes:
         return _split(self.table, max(COLOURS))
 
     @functools.cache  # noqa: B019 - goes with the object, which lives for one compression
-    def _entries(self, colours: int) -> Colours:
+    def entries(self, colours: int) -> Colours:
+        """A palette of at most so many colours."""
         return _entries(self.table, self._splits, colours)
 
 

@@ -1,106 +1,113 @@
-"""GIF: gifsicle where it is installed, otherwise, or where that loses less, our own writer.
+"""GIF: by gifsicle where it is installed, and by our own writer; what differs less is taken.
 
 The coarseness is 0 to 2. From 0 to 1 it raises what may change unseen: gifsicle's ``--lossy``, or
-our tolerance between two frames. From 1 to 2 it also lowers the number of colours.
+the threshold of our writer. From 1 to 2 it also lowers the number of colours.
 """
 
 from __future__ import annotations
 
-import functools
 import io
 import math
-import shutil
-import subprocess
 
 from PIL import Image
 
 from compress import colour
 from compress.decoded_image import DecodedImage
 from compress.encoding import Encoding
-from compress.gif.blocks import count_frames, sanitised
-from compress.gif.writer import MAX_COLOURS, write_gif
+from compress.gif import changes
+from compress.gif.blocks import sanitised
+from compress.gif.gifsicle import gifsicle, gifsicle_path
+from compress.gif.indexed_frames import MAX_COLOURS, Indexer
+from compress.gif.writer import write_gif
 from compress.input_image import InputImage
-from compress.quality_search import SearchRange, finest_that_fits
+from compress.quality_search import SearchRange, finest_that_fits, start_from_sample
 
-SLOPE = -0.6  # d ln(size) / d coarseness
 MAX_LOSSY = 100  # gifsicle's manual calls 80 barely noticeable and 200 very noticeable
-MAX_TOLERANCE = 24  # of 255, in any channel
+GIFSICLE_SLOPE = -0.6  # d ln(size) / d coarseness
+MAX_THRESHOLD = 16.0
+SLOPE = -1.2
 # With fewer colours (above FLOOR) photos score 15 points of SSIMULACRA 2 less than with fewer
 # pixels; drawings score more.
 FLOOR = 1.0
 MIN_COLOURS = 32
+# The lossy LZW takes a microsecond a pixel of the rectangles that change: above MAX_LOSSY_AREA, or
+# for a single frame of MAX_LOSSY_FRAME, it is not used, and above MAX_SAMPLE_AREA a sample of the
+# frames is searched first.
+MAX_LOSSY_AREA, MAX_LOSSY_FRAME, MAX_SAMPLE_AREA = 10_000_000, 2_500_000, 1_000_000
+SAMPLE_ENCODES, SAMPLE_TOLERANCE = 3, 0.05
 # The number of frames, spread over the animation, by which two encodings are compared.
 MAX_COMPARED = 5
-# gifsicle needs a second a megabyte. A file on which it hangs must not hold up the worker.
-MAX_SECONDS = 60
 
 
 def encode_gif(image: DecodedImage, budget: int, source: InputImage) -> Encoding:
     original = sanitised(source.original) if source.format == "gif" else b""
+    own = _OwnWriter(image)
     if not original or gifsicle_path() is None:
-        return _by_own_writer(image, budget)
-    encoding = _by_gifsicle(image, budget, original, source.frame_count)
-    if encoding.acceptable and encoding.fits(budget):
+        return own.finest_that_fits(budget)
+    encoding = _by_gifsicle(image, budget, original, source.frame_count, own)
+    if encoding.acceptable and encoding.fits(budget) and encoding.method == "lossless":
         return encoding
-    # Where gifsicle would have to lose colours or pixels, fewer changes may look better.
-    other = _by_own_writer(image, budget)
+    other = own.finest_that_fits(budget)
     if not other.fits(budget) or not encoding.fits(budget):
         return min(encoding, other, key=lambda each: each.size)
     return min(encoding, other, key=lambda each: _error(image, each))
 
 
-def _by_gifsicle(image: DecodedImage, budget: int, original: bytes, frame_count: int) -> Encoding:
+def _by_gifsicle(
+    image: DecodedImage, budget: int, original: bytes, frame_count: int, own: _OwnWriter
+) -> Encoding:
+    size = None if image.scale == 1 else image.first_frame.size
+
+    def encode(x: float) -> bytes:
+        lossy = round(MAX_LOSSY * min(x, 1))
+        colours = _colours(x) if x > 1 else None
+        made = gifsicle(original, frame_count, lossy=lossy, colours=colours, size=size)
+        return made or own.encode(x)
+
     result = finest_that_fits(
-        lambda x: _gifsicle(image, original, frame_count, x) or _own_gif(image, x),
+        encode,
         budget,
-        SearchRange(start=0.5, finest=0, coarsest=2, slope=SLOPE),
+        SearchRange(start=0.5, finest=0, coarsest=2, slope=GIFSICLE_SLOPE),
     )
     x = result.best.coarseness
     return result.encoding("lossless" if x == 0 else "palette", acceptable=x <= FLOOR)
 
 
-def _by_own_writer(image: DecodedImage, budget: int) -> Encoding:
-    finest = 0 if image.animated else 1
-    result = finest_that_fits(
-        lambda x: _own_gif(image, x),
-        budget,
-        SearchRange(start=finest + 0.5, finest=finest, coarsest=2, slope=SLOPE),
-    )
-    return result.encoding("palette", acceptable=result.best.coarseness <= FLOOR)
+class _OwnWriter:
+    """Our own writer, its work for one image bounded: by samples, and without the lossy LZW."""
 
+    def __init__(self, image: DecodedImage) -> None:
+        self._image = image
+        self._indexer = Indexer(image.frames)
+        self._area = changes.area(self._indexer.with_colours(MAX_COLOURS))
+        is_large = self._area > MAX_LOSSY_AREA or image.pixels > MAX_LOSSY_FRAME
+        self._quick = is_large
 
-def _own_gif(image: DecodedImage, x: float) -> bytes:
-    return write_gif(image, _colours(x), round(MAX_TOLERANCE * min(x, 1)))
+    def encode(self, x: float, one_in: int = 1) -> bytes:
+        frames = self._indexer.with_colours(_colours(x))
+        threshold = MAX_THRESHOLD * min(x, 1)
+        return write_gif(self._image, frames, threshold, quick=self._quick, one_in=one_in)
 
-
-def _gifsicle(image: DecodedImage, original: bytes, frame_count: int, x: float) -> bytes:
-    """What gifsicle makes of the original; empty where it fails or loses a frame."""
-    width, height = image.first_frame.size
-    command = [gifsicle_path() or "", "-O3", "-Okeep-empty", "--no-warnings"]
-    command += ["--no-comments", "--no-names", "--no-extensions"]
-    command.append(f"--lossy={round(MAX_LOSSY * min(x, 1))}")
-    if x > 1:
-        command.append(f"--colors={_colours(x)}")
-    if image.scale != 1:
-        command.append(f"--resize={width}x{height}")
-    try:
-        made = subprocess.run(  # noqa: S603 - our own arguments; the image goes in as stdin
-            command, input=original, capture_output=True, timeout=MAX_SECONDS, check=True
-        ).stdout
-    except (subprocess.SubprocessError, OSError):
-        return b""
-    return made if count_frames(made, frame_count + 1) == frame_count else b""
-
-
-@functools.cache
-def gifsicle_path() -> str | None:
-    """The path of gifsicle, if it is installed. It is GPL, so it stays a program of its own."""
-    return shutil.which("gifsicle")
+    def finest_that_fits(self, budget: int) -> Encoding:
+        search_range = SearchRange(start=0.5, finest=0, coarsest=2, slope=SLOPE)
+        one_in = math.ceil(self._area / MAX_SAMPLE_AREA)
+        if one_in > 1 and self._image.animated:
+            search_range = start_from_sample(
+                lambda x: self.encode(x, one_in),
+                budget,
+                search_range,
+                max_encodes=SAMPLE_ENCODES,
+                tolerance=SAMPLE_TOLERANCE,
+            )
+        result = finest_that_fits(self.encode, budget, search_range)
+        x = result.best.coarseness
+        is_exact = x == 0 and self._indexer.with_colours(MAX_COLOURS).is_exact
+        return result.encoding("lossless" if is_exact else "palette", acceptable=x <= FLOOR)
 
 
 def _colours(x: float) -> int:
     """All colours up to a coarseness of 1, MIN_COLOURS at 2, evenly in the logarithm between."""
-    return round(MAX_COLOURS * math.pow(MIN_COLOURS / 256, max(x - 1, 0)))
+    return round(MAX_COLOURS * math.pow(MIN_COLOURS / MAX_COLOURS, max(x - 1, 0)))
 
 
 def _error(image: DecodedImage, encoding: Encoding) -> float:

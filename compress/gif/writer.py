@@ -6,101 +6,79 @@ Pillow's own writer joins equal frames into one; here every frame stays a frame.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from typing import Any
 
-from PIL import GifImagePlugin, Image, ImageChops
+from PIL import Image
 
+from compress.colour_table import numpy
 from compress.decoded_image import DecodedImage
-
-TRANSPARENT = 255  # the index: the last entry of the palette
-MAX_COLOURS = 255
-MIN_OPAQUE = 128  # alpha, of 255: a pixel of a GIF is either opaque or transparent
-DO_NOT_DISPOSE, RESTORE_TO_BACKGROUND = 1, 2  # disposal methods (section 23)
-MAX_PALETTE_PIXELS = 500_000  # of all frames together, from which the palette is made
+from compress.gif.changes import Part, parts
+from compress.gif.indexed_frames import IndexedFrames
+from compress.gif.lossy_lzw import lossy_lzw
+from compress.gif.tolerance import Tolerances
 
 
-def write_gif(image: DecodedImage, colours: int, tolerance: int) -> bytes:
-    """The frames as one GIF; a pixel stays as it is until it changes by more than ``tolerance``.
+def write_gif(
+    image: DecodedImage,
+    frames: IndexedFrames,
+    threshold: float,
+    *,
+    quick: bool = False,
+    one_in: int = 1,
+) -> bytes:
+    """The frames as one GIF, with the loop and the durations of ``image``.
 
-    ``colours`` are 2 to MAX_COLOURS; the ``tolerance``, of 255, holds for each channel. Frames with
-    transparency have none: each of them is written whole.
+    ``threshold`` is the difference of CIE76 that is tolerated, more or less by a pixel's
+    surroundings: see ``tolerance``. With ``quick``, a pixel stays as it is or gets its own colour,
+    which takes more bytes and a tenth of the time. With ``one_in`` above 1 only a sample of the
+    frames is packed and written in place of the others, which predicts the number of bytes.
     """
-    palette = _palette(image, colours)
-    is_transparent = any(frame.mode == "RGBA" for frame in image.frames)
-    if is_transparent:
-        frames, disposal = _whole_frames(image, palette), RESTORE_TO_BACKGROUND
-    else:
-        frames, disposal = _changed_parts(image, palette, tolerance), DO_NOT_DISPOSE
+
+    def pack(target: Any, shown: Any, tolerances: Tolerances) -> tuple[bytes, bytes]:
+        if quick:
+            return _exact_lzw(target, shown, tolerances, frames)
+        stream, symbols = lossy_lzw(tolerances.of_pixels(target, shown), frames.bits)
+        return _sub_blocks(stream), symbols
+
+    bits = 8 if quick else frames.bits
+    written = [_header(image, frames, bits)]
     durations = image.durations or (0.0,)
-    parts = [_header(image, palette)]
-    for (frame, corner), milliseconds in zip(frames, durations, strict=True):
-        parts += GifImagePlugin.getdata(
-            frame,
-            corner,
-            duration=milliseconds,
-            transparency=TRANSPARENT,
-            disposal=disposal,
-        )
-    return b"".join([*parts, b";"])
+    written_parts = parts(frames, threshold, pack, one_in=one_in)
+    for part, milliseconds in zip(written_parts, durations, strict=True):
+        written.append(_frame(part, milliseconds, frames.transparent, bits))
+    return b"".join([*written, b";"])
 
 
-def _palette(image: DecodedImage, colours: int) -> Image.Image:
-    """One palette for all frames, made from an even selection of their pixels."""
-    frames = [frame.convert("RGB") for frame in image.frames]
-    width, height = frames[0].size
-    factor = max(width * height * len(frames) / MAX_PALETTE_PIXELS, 1) ** 0.5
-    size = (max(int(width / factor), 1), max(int(height / factor), 1))
-    tall = Image.new("RGB", (size[0], size[1] * len(frames)))
-    for number, frame in enumerate(frames):
-        tall.paste(frame.resize(size, Image.Resampling.NEAREST), (0, number * size[1]))
-    return tall.quantize(colours, method=Image.Quantize.MEDIANCUT)
+def _exact_lzw(
+    target: Any, shown: Any, tolerances: Tolerances, frames: IndexedFrames
+) -> tuple[bytes, bytes]:
+    """(sub-blocks, symbols), by Pillow."""
+    symbols = numpy().where(tolerances.may_stay(target, shown), frames.transparent, target)
+    height, width = symbols.shape
+    content = symbols.astype("u1").tobytes()
+    blocks = Image.frombytes("P", (width, height), content).tobytes("gif", "P", 8, 0)
+    return blocks, content
 
 
-def _changed_parts(
-    image: DecodedImage, palette: Image.Image, tolerance: int
-) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
-    """(part, corner) of each opaque frame: what changes, or one pixel; the rest is transparent."""
-    shown: Image.Image | None = None
-    for frame in image.frames:
-        indexed = _indexed(frame.convert("RGB"), palette)
-        if shown is None:
-            shown = indexed.convert("RGB")
-            yield indexed, (0, 0)
-            continue
-        change = ImageChops.difference(frame.convert("RGB"), shown)
-        table = [255 if value > tolerance else 0 for value in range(256)]
-        changed = _max_of_channels(change.point(table * 3))
-        box = changed.getbbox() or (0, 0, 1, 1)
-        shown.paste(indexed.convert("RGB"), mask=changed)
-        indexed.paste(TRANSPARENT, mask=ImageChops.invert(changed))
-        yield indexed.crop(box), box[:2]
-
-
-def _whole_frames(
-    image: DecodedImage, palette: Image.Image
-) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
-    """(frame, corner) of each transparent frame, which is disposed of before the next."""
-    table = [255 if alpha < MIN_OPAQUE else 0 for alpha in range(256)]
-    for frame in image.frames:
-        indexed = _indexed(frame.convert("RGB"), palette)
-        indexed.paste(TRANSPARENT, mask=frame.convert("RGBA").getchannel("A").point(table))
-        yield indexed, (0, 0)
-
-
-def _indexed(frame: Image.Image, palette: Image.Image) -> Image.Image:
-    return frame.quantize(palette=palette, dither=Image.Dither.NONE)
-
-
-def _max_of_channels(image: Image.Image) -> Image.Image:
-    red, green, blue = image.split()
-    return ImageChops.lighter(ImageChops.lighter(red, green), blue)
-
-
-def _header(image: DecodedImage, palette: Image.Image) -> bytes:
-    """Logical screen, colour table of 256, and Netscape's loop count unless it plays once."""
-    table = bytes(palette.getpalette() or [])[:768].ljust(768, b"\0")
-    screen = struct.pack("<2H3B", *image.first_frame.size, 0xF7, 0, 0)
+def _header(image: DecodedImage, frames: IndexedFrames, bits: int) -> bytes:
+    """Logical screen, colour table, and Netscape's loop count unless it plays once."""
+    table = frames.palette[:, :3].tobytes().ljust(3 << bits, b"\0")
+    screen = struct.pack("<2H3B", *image.first_frame.size, 0xF0 | bits - 1, 0, 0)
     loop = b""
     if image.loop is not None:
         loop = b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", image.loop) + b"\0"
     return b"GIF89a" + screen + table + loop
+
+
+def _frame(part: Part, milliseconds: float, transparent: int, bits: int) -> bytes:
+    flags = part.disposal << 2 | part.has_transparent
+    hundredths = min(round(milliseconds / 10), 0xFFFF)
+    symbol = transparent if part.has_transparent else 0
+    control = struct.pack("<4BH2B", 0x21, 0xF9, 4, flags, hundredths, symbol, 0)
+    descriptor = struct.pack("<B4HB", 0x2C, *part.corner, *part.size, 0)
+    return control + descriptor + bytes([bits]) + part.content + b"\0"
+
+
+def _sub_blocks(content: bytes) -> bytes:
+    pieces = (content[at : at + 255] for at in range(0, len(content), 255))
+    return b"".join(bytes([len(piece)]) + piece for piece in pieces)
