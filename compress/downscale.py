@@ -12,6 +12,7 @@ from PIL import Image
 from compress import colour
 from compress.decoded_image import DecodedImage
 from compress.encoding import Encoding
+from compress.visibility import visible_error
 
 MAX_STEP = 0.75  # the factor for the sides: each step takes away at least a quarter of them
 MIN_SIDE = 16  # pixels; no image is tried whose longer side would be shorter
@@ -62,7 +63,13 @@ def closest(fitting: list[Result], full_size: DecodedImage) -> Result:
 
 
 def _error(full_size: DecodedImage, encoding: Encoding) -> float:
-    """The squared error of the first frame, enlarged to the full size again."""
+    """The squared error of what is enlarged to the full size again.
+
+    Of an animation or a palette, as it is seen: the errors of lossy GIFs are where they are seen
+    least.
+    """
+    if full_size.animated or full_size.first_frame.mode == "P":
+        return visible_error(full_size, encoding.content or b"")
     before = colour.to_basic_mode(full_size.first_frame)
     after = colour.to_basic_mode(Image.open(io.BytesIO(encoding.content or b"")))
     after = after.resize(before.size, Image.Resampling.LANCZOS)

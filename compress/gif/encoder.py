@@ -6,12 +6,8 @@ the threshold of our writer. From 1 to 2 it also lowers the number of colours.
 
 from __future__ import annotations
 
-import io
 import math
 
-from PIL import Image
-
-from compress import colour
 from compress.decoded_image import DecodedImage
 from compress.encoding import Encoding
 from compress.gif import changes
@@ -21,22 +17,23 @@ from compress.gif.indexed_frames import MAX_COLOURS, Indexer
 from compress.gif.writer import write_gif
 from compress.input_image import InputImage
 from compress.quality_search import SearchRange, finest_that_fits, start_from_sample
+from compress.visibility import visible_error
 
 MAX_LOSSY = 100  # gifsicle's manual calls 80 barely noticeable and 200 very noticeable
 GIFSICLE_SLOPE = -0.6  # d ln(size) / d coarseness
 MAX_THRESHOLD = 16.0
 SLOPE = -1.2
-# With fewer colours (above FLOOR) photos score 15 points of SSIMULACRA 2 less than with fewer
-# pixels; drawings score more.
-FLOOR = 1.0
+# With fewer colours (above GIFSICLE_FLOOR) photos score 15 points of SSIMULACRA 2 less than with
+# fewer pixels; drawings score more.
+GIFSICLE_FLOOR = 1.0
+# Above a threshold of 9 fewer pixels look better in most photos.
+FLOOR = 0.55
 MIN_COLOURS = 32
 # The lossy LZW takes a microsecond a pixel of the rectangles that change: above MAX_LOSSY_AREA, or
 # for a single frame of MAX_LOSSY_FRAME, it is not used, and above MAX_SAMPLE_AREA a sample of the
 # frames is searched first.
 MAX_LOSSY_AREA, MAX_LOSSY_FRAME, MAX_SAMPLE_AREA = 10_000_000, 2_500_000, 1_000_000
 SAMPLE_ENCODES, SAMPLE_TOLERANCE = 3, 0.05
-# The number of frames, spread over the animation, by which two encodings are compared.
-MAX_COMPARED = 5
 
 
 def encode_gif(image: DecodedImage, budget: int, source: InputImage) -> Encoding:
@@ -50,7 +47,7 @@ def encode_gif(image: DecodedImage, budget: int, source: InputImage) -> Encoding
     other = own.finest_that_fits(budget)
     if not other.fits(budget) or not encoding.fits(budget):
         return min(encoding, other, key=lambda each: each.size)
-    return min(encoding, other, key=lambda each: _error(image, each))
+    return min(encoding, other, key=lambda each: visible_error(image, each.content or b""))
 
 
 def _by_gifsicle(
@@ -70,7 +67,7 @@ def _by_gifsicle(
         SearchRange(start=0.5, finest=0, coarsest=2, slope=GIFSICLE_SLOPE),
     )
     x = result.best.coarseness
-    return result.encoding("lossless" if x == 0 else "palette", acceptable=x <= FLOOR)
+    return result.encoding("lossless" if x == 0 else "palette", acceptable=x <= GIFSICLE_FLOOR)
 
 
 class _OwnWriter:
@@ -108,14 +105,3 @@ class _OwnWriter:
 def _colours(x: float) -> int:
     """All colours up to a coarseness of 1, MIN_COLOURS at 2, evenly in the logarithm between."""
     return round(MAX_COLOURS * math.pow(MIN_COLOURS / MAX_COLOURS, max(x - 1, 0)))
-
-
-def _error(image: DecodedImage, encoding: Encoding) -> float:
-    """The squared error as displayed, summed over a few frames."""
-    encoded = Image.open(io.BytesIO(encoding.content or b""))
-    step = math.ceil(len(image.frames) / MAX_COMPARED)
-    error = 0.0
-    for number in range(0, len(image.frames), step):
-        encoded.seek(number)
-        error += colour.squared_error(image.frames[number], encoded.convert("RGBA"))
-    return error

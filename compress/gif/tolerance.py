@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from compress.colour_table import numpy
 from compress.gif.lossy_lzw import REFUSED, Tolerance
+from compress.visibility import MASKING, masking_levels
 
 if TYPE_CHECKING:
     from compress.gif.indexed_frames import IndexedFrames
 
-# The eye sees less of a change where there is much else to see: BUSY are bounds for the mean
-# difference of L* between neighbours, MASKING what the threshold is multiplied by between them.
-BUSY = (1.0, 4.0, 10.0)
-MASKING = (0.5, 0.8, 1.2, 1.7)
-MAX_STEP = 20.0  # a single edge does not make its surroundings busy
-RADIUS = 2
 # Errors are counted in this many steps of what is tolerated; of what is shown already in fewer,
 # because each step is one more kind of pixel.
 STEPS, SHOWN_STEPS = 240, 15
@@ -54,8 +49,7 @@ class Tolerances:
         return [known[key] for key in pixels]
 
     def _masking(self, target: Any) -> Any:
-        np = numpy()
-        return np.searchsorted(np.array(BUSY), _busyness(self._lightness[target]))
+        return masking_levels(self._lightness[target])
 
     def _errors_of_shown(self, target: Any, shown: Any, masking: Any) -> Any:
         """The difference as a multiple of what is tolerated."""
@@ -74,15 +68,3 @@ class Tolerances:
         values = [int(each) for each in errors]
         starts = [(symbol, each) for symbol, each in enumerate(values) if each < REFUSED]
         return Tolerance(tuple(values), tuple(sorted(starts, key=lambda start: start[1])))
-
-
-def _busyness(lightness: Any) -> Any:
-    """The mean difference between neighbours around each pixel."""
-    np = numpy()
-    across = np.abs(np.diff(lightness, axis=1, append=lightness[:, -1:]))
-    down = np.abs(np.diff(lightness, axis=0, append=lightness[-1:]))
-    steps = np.pad(np.minimum(across + down, MAX_STEP), RADIUS, mode="edge")
-    height, width = lightness.shape
-    window = range(2 * RADIUS + 1)
-    rows = sum(steps[at : at + height] for at in window)
-    return sum(rows[:, at : at + width] for at in window) / (2 * len(window) ** 2)
