@@ -21,6 +21,7 @@ COPY *.py pyproject.toml schema.sql ./
 COPY api api
 COPY commands commands
 COPY compress compress
+COPY http_server http_server
 COPY manifest manifest
 COPY migrations migrations
 COPY outbound outbound

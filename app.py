@@ -5,18 +5,19 @@ python app.py
 
 from __future__ import annotations
 
+import ipaddress
+import sys
 from contextlib import closing
-from typing import Any
 
 from flask import Flask, Response, current_app, render_template, request
-from gunicorn.app.base import BaseApplication
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
+import http_server
 import migrations
 import settings
 import worker
 from api import file_routes, health_routes, problems, status_routes, upload_routes
-from api.problems import Problem
+from api.problems import Problem, upload_too_large
 from api.response_cache import ResponseCache
 from api.service import Service, install, service
 from database import Database, Unavailable
@@ -32,6 +33,8 @@ def create_app(chosen: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     install(app, _service(chosen))
     problems.register(app)
+    app.before_request(_expect_the_whole_body)
+    app.register_error_handler(ClientDisconnected, _incomplete)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(Unavailable, _database_down)
     app.register_error_handler(StorageUnavailable, _storage_down)
@@ -55,12 +58,21 @@ def _service(chosen: Settings) -> Service:
     )
 
 
+def _expect_the_whole_body() -> None:
+    """Let Werkzeug count: it trusts a server that says where a body ends, and not all can tell."""
+    if request.content_length is not None:
+        request.environ.pop("wsgi.input_terminated", None)
+
+
+def _incomplete(_: ClientDisconnected) -> Response:
+    return problems.INCOMPLETE_UPLOAD.response()
+
+
 def _too_large(_: RequestEntityTooLarge) -> Response:
     max_bytes = service().settings.max_upload_bytes
     if (request.content_length or max_bytes) < max_bytes:
         return Problem(413, "field_too_large", "A field of the form is too large.").response()
-    sentence = f"The upload is larger than {max_bytes} bytes, the most that is taken."
-    return Problem(413, "upload_too_large", sentence).response()
+    return upload_too_large(max_bytes).response()
 
 
 def _database_down(_: Exception) -> Response:
@@ -85,27 +97,32 @@ def _harden(response: Response) -> Response:
     return response
 
 
-class Server(BaseApplication):
-    """gunicorn with this application; each of its processes makes its own."""
+def _where(chosen: Settings) -> str:
+    """Where the API listens, and what follows from it."""
+    listens = f"The API listens on {chosen.host}, port {chosen.port}"
+    if chosen.behind_gateway or _is_loopback(chosen.host):
+        return f"{listens}."
+    return (
+        f"{listens}: whoever reaches it may upload, as there are no keys. Let the gateway alone "
+        "reach it (docs/gateway.md), and set BEHIND_GATEWAY=1 when it does."
+    )
 
-    def load_config(self) -> None:
-        chosen = settings.load()
-        options = {
-            "bind": f"{chosen.host}:{chosen.port}",
-            "workers": 2,
-            "worker_class": "gthread",
-            "threads": 8,
-            "control_socket_disable": True,
-        }
-        for name, value in options.items():
-            self.cfg.set(name, value)
 
-    def load(self) -> Any:
-        return create_app()
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def main() -> None:
+    chosen = settings.load()
+    with closing(Database(chosen.database_url)) as db:
+        migrations.prepare(db)  # here, so that a wrong one is said once
+    open_storage(chosen)
+    print(_where(chosen), file=sys.stderr, flush=True)
+    http_server.serve(create_app, chosen.host, chosen.port, chosen.max_upload_bytes)
 
 
 if __name__ == "__main__":
-    with closing(Database(settings.load().database_url)) as db:
-        migrations.prepare(db)  # here, so that a wrong one is said once
-    open_storage(settings.load())
-    Server().run()
+    main()

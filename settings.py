@@ -36,6 +36,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 5000
+    behind_gateway: bool = False
     database_url: str = "sqlite:///image_processing.db"
     redis_url: str = "redis://127.0.0.1:6379/0"
     public_base_url: str = "http://127.0.0.1:5000"
@@ -127,6 +128,11 @@ def _integer(smallest: int, largest: int | None = None) -> tuple[Callable[[str],
     return parse, f"a whole number, {smallest} at least{to}"
 
 
+def _yes_or_no(text: str) -> bool:
+    _check(text in ("0", "1"))
+    return text == "1"
+
+
 def _seconds(text: str) -> float:
     seconds = float(text)
     _check(0 < seconds < 86_400)
@@ -165,6 +171,7 @@ SECONDS = (_seconds, "a number of seconds, more than 0")
 RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "host": (str, "an address to listen on"),
     "port": _integer(1, 65_535),
+    "behind_gateway": (_yes_or_no, "1 or 0"),
     "database_url": (_database_url, "a URL that starts with sqlite:// or mssql+pyodbc://"),
     "redis_url": (_url("redis", "rediss"), "a URL that starts with redis:// or rediss://"),
     "public_base_url": (_url("http", "https"), "a URL that starts with http:// or https://"),

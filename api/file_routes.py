@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
@@ -36,9 +38,18 @@ def processed_image(request_id: str, name: str) -> Response:
     return response
 
 
+def _wrapper(stored: StoredFile) -> type[Any]:
+    """The server's own for a file on disk, which it sends without a thread; a bucket's would hold
+    up all of its connections.
+    """
+    is_on_disk = isinstance(stored.content.raw, io.FileIO)
+    server_s: type[Any] | None = request.environ.get("wsgi.file_wrapper")
+    return server_s if is_on_disk and server_s else FileWrapper
+
+
 def _file(stored: StoredFile, kind: str) -> Response:
     """A file, a range of it (RFC 9110, section 14), or 304 when the user has it already."""
-    content = FileWrapper(stored.content, SEND_BYTES)
+    content = _wrapper(stored)(stored.content, SEND_BYTES)
     response = Response(content, content_type=kind, direct_passthrough=True)
     response.content_length = stored.size
     response.last_modified = stored.modified

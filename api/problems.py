@@ -60,6 +60,16 @@ class Problem(Exception):
         )
 
 
+INCOMPLETE_UPLOAD = Problem(
+    400, "incomplete_upload", "The body ended before all of it was sent; nothing was stored."
+)
+
+
+def upload_too_large(max_bytes: int) -> Problem:
+    sentence = f"The upload is larger than {max_bytes} bytes, the most that is taken."
+    return Problem(413, "upload_too_large", sentence)
+
+
 def of_csv(error: InvalidCsv) -> Problem:
     """An upload that was refused; the member ``errors`` lists its problems with their places."""
     columns: dict[str, Any] = {}

@@ -5,11 +5,10 @@ HOST=127.0.0.1 PORT=5001 python -m benchmarks.bare_flask
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Flask, Response, jsonify
 
-from app import Server
+import http_server
+import settings
 
 bare = Flask(__name__)
 
@@ -19,10 +18,6 @@ def index() -> Response:
     return jsonify(status="ok")
 
 
-class BareServer(Server):
-    def load(self) -> Any:
-        return bare
-
-
 if __name__ == "__main__":
-    BareServer().run()
+    chosen = settings.load()
+    http_server.serve(lambda: bare, chosen.host, chosen.port, chosen.max_upload_bytes)

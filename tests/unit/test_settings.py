@@ -39,6 +39,7 @@ def test_every_setting_can_be_given() -> None:
     [
         ("PORT", "http"),
         ("PORT", "0"),
+        ("BEHIND_GATEWAY", "yes"),
         ("DATABASE_URL", "mysql://a/b"),
         ("REDIS_URL", "http://a"),
         ("PUBLIC_BASE_URL", "images.example"),
