@@ -16,13 +16,21 @@ import http_server
 import migrations
 import settings
 import worker
-from api import file_routes, health_routes, problems, status_routes, upload_routes
+from api import callers, file_routes, health_routes, problems, status_routes, upload_routes
 from api.problems import Problem, upload_too_large
 from api.response_cache import ResponseCache
 from api.service import Service, install, service
 from database import Database, Unavailable
 from settings import Settings
 from storage import StorageUnavailable, open_storage
+
+HARDENING = {  # of every response
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
+    "object-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 def create_app(chosen: Settings | None = None) -> Flask:
@@ -33,7 +41,8 @@ def create_app(chosen: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     install(app, _service(chosen))
     problems.register(app)
-    app.before_request(_expect_the_whole_body)
+    for check in (callers.check_host, callers.check_page, _expect_the_whole_body):
+        app.before_request(check)
     app.register_error_handler(ClientDisconnected, _incomplete)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(Unavailable, _database_down)
@@ -92,8 +101,8 @@ def _down(part: str, sentence: str) -> Response:
 
 
 def _harden(response: Response) -> Response:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Content-Security-Policy"] = "default-src 'self'; frame-ancestors 'none'"
+    for name, value in HARDENING.items():
+        response.headers.setdefault(name, value)
     return response
 
 

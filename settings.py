@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 MIB = 1024 * 1024
+HOST_NAME = re.compile(r"[a-z0-9._-]{1,253}|[0-9a-f:.]{2,45}")  # or an address, without brackets
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # what the three clouds allow
 
 
@@ -40,6 +41,7 @@ class Settings:
     database_url: str = "sqlite:///image_processing.db"
     redis_url: str = "redis://127.0.0.1:6379/0"
     public_base_url: str = "http://127.0.0.1:5000"
+    trusted_hosts: frozenset[str] = frozenset()
     upload_dir: Path = Path("uploads")
     processed_dir: Path = Path("processed_images")
     storage_url: str = ""
@@ -157,6 +159,12 @@ def _ports(text: str) -> frozenset[int]:
     return ports
 
 
+def _names(text: str) -> frozenset[str]:
+    names = frozenset(part.strip().lower() for part in text.split(","))
+    _check(all(HOST_NAME.fullmatch(name) for name in names))
+    return names
+
+
 def _private_hosts(text: str) -> frozenset[tuple[str, int]]:
     return frozenset(_private_host(part.strip()) for part in text.split(","))
 
@@ -175,6 +183,7 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "database_url": (_database_url, "a URL that starts with sqlite:// or mssql+pyodbc://"),
     "redis_url": (_url("redis", "rediss"), "a URL that starts with redis:// or rediss://"),
     "public_base_url": (_url("http", "https"), "a URL that starts with http:// or https://"),
+    "trusted_hosts": (_names, "names or addresses without ports, as in images.example,10.0.0.5"),
     "upload_dir": (Path, "a folder"),
     "processed_dir": (Path, "a folder"),
     "storage_url": (

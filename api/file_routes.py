@@ -16,7 +16,7 @@ from api.service import service
 from storage import IMAGE_TYPES, IMMUTABLE, OUTPUT_CSV, StoredFile, content_type
 
 SEND_BYTES = 64 * 1024  # of a file, at a time
-IMAGE_NAME = re.compile(rf"\d+-\d+\.({'|'.join(IMAGE_TYPES)})", re.ASCII)
+IMAGE_NAME = re.compile(rf"\d{{1,10}}-\d{{1,10}}\.({'|'.join(IMAGE_TYPES)})", re.ASCII)
 
 routes = Blueprint("files", __name__)
 
@@ -33,7 +33,9 @@ def processed_image(request_id: str, name: str) -> Response:
         raise Problem(404, "file_not_found", "There is no such file, or not yet.") from None
     # An image never changes; the output CSV is written anew when its images are tried again.
     response.headers["Cache-Control"] = IMMUTABLE if is_image else "no-cache"
-    if not is_image:
+    if is_image:  # a shop's pages embed it
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    else:
         response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
 

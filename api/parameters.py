@@ -11,9 +11,13 @@ from api.form import whole_number
 from api.problems import Problem
 
 PAGE, MAX_PAGE = 100, 1000  # images of one response
+MAX_ID = len("urn:uuid:") + len("{}") + 36  # of a UUID, as Python reads it
 
 
 def request_uuid(text: str) -> uuid.UUID:
+    """The id in a path. Raises a Problem: 404 for what is too long to be one, else 400."""
+    if len(text) > MAX_ID:
+        raise Problem(404, "request_not_found", "There is no request with such an id.")
     try:
         return uuid.UUID(text)
     except ValueError:

@@ -11,6 +11,9 @@ from outbound.errors import OutboundError
 
 TEMPORARY_FAILURES = {socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY, socket.EAI_SYSTEM}
 
+# Of names inside and of names that nobody has: it must not tell which are inside.
+NOT_FOUND = "The host {host} was not found at a public address."
+
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 SocketAddress = tuple[socket.AddressFamily, Any]
 
@@ -78,9 +81,7 @@ class AddressPolicy:
         found = self._resolve(host, port, seconds)
         for _, sockaddr in found:
             if not self.allows(ipaddress.ip_address(sockaddr[0]), port):
-                raise OutboundError(
-                    "forbidden_address", f"The host {host} is not at a public address."
-                )
+                raise OutboundError("forbidden_address", NOT_FOUND.format(host=host))
         return found
 
     def _resolve(self, host: str, port: int, seconds: float) -> list[SocketAddress]:
@@ -90,7 +91,7 @@ class AddressPolicy:
         except (socket.gaierror, UnicodeError) as error:
             permanent = getattr(error, "errno", None) not in TEMPORARY_FAILURES
             raise OutboundError(
-                "host_not_found", f"The host {host} was not found.", permanent=permanent
+                "host_not_found", NOT_FOUND.format(host=host), permanent=permanent
             ) from error
         finally:
             looking.cancel()

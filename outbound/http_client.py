@@ -180,9 +180,7 @@ def _redirected(response: Response) -> str:
 def _read(raw: BaseHTTPResponse, max_bytes: int) -> bytes:
     encoding = raw.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ENCODINGS:
-        raise OutboundError(
-            "unknown_encoding", f"The file is packed in an unknown way: {encoding}."
-        )
+        raise OutboundError("unknown_encoding", "The file is packed in a way unknown here.")
     body = BytesIO()
     is_whole = False
     while True:

@@ -234,6 +234,15 @@ def test_an_unknown_encoding_is_refused(origin: Origin, client: HttpClient, enco
     assert refusal(client, url) == "unknown_encoding"
 
 
+def test_what_an_origin_writes_into_a_header_is_in_no_message(
+    origin: Origin, client: HttpClient
+) -> None:
+    headers = {"Content-Encoding": "<script>alert(1)</script>"}
+    with pytest.raises(OutboundError) as caught:
+        get(client, origin.on("/cup.jpg", content(PICTURE, headers=headers)))
+    assert "script" not in str(caught.value)
+
+
 def test_a_body_that_cannot_be_unpacked_is_no_answer(origin: Origin, client: HttpClient) -> None:
     url = origin.on("/cup.jpg", content(PICTURE, headers={"Content-Encoding": "gzip"}))
     assert refusal(client, url) == "bad_encoding"

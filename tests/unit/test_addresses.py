@@ -175,6 +175,15 @@ def test_the_refusal_of_a_name_does_not_tell_its_address(
     assert "10.20.30.40" not in str(refusal(client, "http://intranet.example/"))
 
 
+def test_the_same_is_said_of_a_name_inside_and_of_one_that_nobody_has(
+    client: HttpClient, resolver: Resolver
+) -> None:
+    resolver["intranet.example"] = ["10.20.30.40"]
+    inside = str(refusal(client, "http://intranet.example/"))
+    nobody_s = str(refusal(client, "http://nobody-has-it.invalid/"))
+    assert inside.replace("intranet.example", "X") == nobody_s.replace("nobody-has-it.invalid", "X")
+
+
 @pytest.mark.parametrize("host", TRICKY_HOSTS)
 def test_no_spelling_of_loopback_is_connected_to(
     listening: Origin, resolver: Resolver, host: str

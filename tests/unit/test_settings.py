@@ -43,6 +43,8 @@ def test_every_setting_can_be_given() -> None:
         ("DATABASE_URL", "mysql://a/b"),
         ("REDIS_URL", "http://a"),
         ("PUBLIC_BASE_URL", "images.example"),
+        ("TRUSTED_HOSTS", "https://images.example"),
+        ("TRUSTED_HOSTS", "images.example:443"),
         ("STORAGE_URL", "images"),
         ("STORAGE_URL", "https://images.s3.amazonaws.com"),
         ("STORAGE_URL", "s3:///prefix"),
