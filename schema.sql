@@ -41,8 +41,8 @@ BEGIN
     );
 END;
 IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
-    INSERT INTO dbo.alembic_version (version_num) VALUES ('0003');
-IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0003')
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0004');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0004')
 BEGIN
     RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
     SET NOEXEC ON;
@@ -75,6 +75,8 @@ BEGIN
         served_at DATETIME2(3) NULL,
         claimed_by NVARCHAR(100) NULL,
         lease_until DATETIME2(3) NULL,
+        max_bytes INT NULL,
+        keep_dimensions BIT NOT NULL DEFAULT 0,
         CONSTRAINT pk_requests PRIMARY KEY (id),
         CONSTRAINT ck_requests_status CHECK (status IN (N'Pending', N'Processing', N'Completed')),
         CONSTRAINT ck_requests_counters CHECK (completed + failed <= total),
@@ -179,6 +181,7 @@ BEGIN
         scale FLOAT NULL,
         encodes INT NULL,
         target_met BIT NULL,
+        missed_because NVARCHAR(20) NULL,
         CONSTRAINT pk_images PRIMARY KEY (id),
         CONSTRAINT fk_images_products FOREIGN KEY (request_id, row_number)
             REFERENCES dbo.products (request_id, row_number) ON DELETE CASCADE,

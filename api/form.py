@@ -13,6 +13,9 @@ from work_queue.models import MAX_URL_COLUMN, MAX_WEBHOOK_URL
 
 FORMATS = ("keep", "jpeg", "png", "webp", "avif")
 MAX_SIDE = 100_000  # pixels
+MAX_BYTES = 1_000_000_000
+BOOLEANS = {"1": True, "true": True, "yes": True, "on": True}
+BOOLEANS |= {"0": False, "false": False, "no": False, "off": False}
 
 
 def new_request(file_name: str, form: Mapping[str, str]) -> NewRequest:
@@ -27,6 +30,8 @@ def new_request(file_name: str, form: Mapping[str, str]) -> NewRequest:
         format=_format(given.get("format", "keep")),
         max_width=_integer(given, "max_width", 1, MAX_SIDE),
         max_height=_integer(given, "max_height", 1, MAX_SIDE),
+        max_bytes=_integer(given, "max_bytes", 1, MAX_BYTES),
+        keep_dimensions=_boolean(given, "keep_dimensions"),
     )
 
 
@@ -60,6 +65,13 @@ def _format(name: str) -> str:
     if name.lower() not in FORMATS:
         raise _wrong("format", f"must be one of {', '.join(FORMATS)}.")
     return name.lower()
+
+
+def _boolean(form: Mapping[str, str], field: str) -> bool:
+    text = form.get(field, "0").lower()
+    if text not in BOOLEANS:
+        raise _wrong(field, f"must be one of {', '.join(BOOLEANS)}.")
+    return BOOLEANS[text]
 
 
 def _integer(form: Mapping[str, str], field: str, least: int, most: int) -> int | None:

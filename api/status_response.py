@@ -10,6 +10,9 @@ from storage import OUTPUT_CSV, image_url
 from work_queue.read_queries import FoundRequest, ImageRow, progress
 from work_queue.statuses import Status
 
+# The columns of a request that are its options, as the upload's form names them.
+OPTIONS = ("reduce_by", "format", "max_width", "max_height", "max_bytes", "keep_dimensions")
+
 
 def status(
     base: str, found: FoundRequest, images: Sequence[ImageRow], next_url: str | None
@@ -26,10 +29,7 @@ def status(
         "bytes_out": request.bytes_out,
         "saved_percent": _saved_percent(request.bytes_in, request.bytes_out),
         "file_name": request.file_name,
-        "options": {
-            name: getattr(request, name)
-            for name in ("reduce_by", "format", "max_width", "max_height")
-        },
+        "options": {name: getattr(request, name) for name in OPTIONS},
         "created_at": _time(request.created_at),
         "completed_at": _time(request.completed_at),
         "output_csv_url": image_url(base, request.public_id, OUTPUT_CSV) if is_completed else None,

@@ -25,7 +25,7 @@ class Options:
     def budget(self, original_bytes: int) -> int:
         """The most bytes that the output may take."""
         if self.max_bytes is not None:
-            return self.max_bytes
+            return min(self.max_bytes, original_bytes)
         return original_bytes * (100 - self.reduce_by) // 100
 
 

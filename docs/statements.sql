@@ -25,7 +25,9 @@ INSERT INTO requests (
   failed,
   bytes_in,
   bytes_out,
-  created_at
+  created_at,
+  max_bytes,
+  keep_dimensions
 )
 OUTPUT inserted.id
 VALUES
@@ -45,7 +47,9 @@ VALUES
     :failed,
     :bytes_in,
     :bytes_out,
-    CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
+    CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)),
+    :max_bytes,
+    :keep_dimensions
   );
 UPDATE images
 SET copy_of = firsts.first_id
@@ -123,7 +127,7 @@ WHERE
 -- claims.claim_images: Claim up to ``limit`` due images of one host, of the request that was
 -- served longest ago.
 SELECT TOP (1) requests.id, due.number, due.host, requests.public_id, requests.reduce_by, requests.format,
-    requests.max_width, requests.max_height,
+    requests.max_width, requests.max_height, requests.max_bytes, requests.keep_dimensions,
     requests.total - requests.completed - requests.failed AS remaining
 FROM requests
 CROSS APPLY (
@@ -187,9 +191,9 @@ UPDATE images
 SET status = given.status, claimed_by = NULL, lease_until = NULL,
     attempts = given.attempts, crash_count = given.crash_count, next_attempt_at = CAST(DATEADD(millisecond, given.wait, SYSUTCDATETIME()) AS DATETIME2(3)),
     completed_at = CASE WHEN given.status = 'Pending' THEN NULL ELSE CAST(SYSUTCDATETIME() AS DATETIME2(3)) END,
-    error_code = given.error_code, error_message = given.error_message, output_name = given.output_name, input_bytes = given.input_bytes, output_bytes = given.output_bytes, width = given.width, height = given.height, format = given.format, method = given.method, quality = given.quality, scale = given.scale, encodes = given.encodes, target_met = given.target_met
+    error_code = given.error_code, error_message = given.error_message, output_name = given.output_name, input_bytes = given.input_bytes, output_bytes = given.output_bytes, width = given.width, height = given.height, format = given.format, method = given.method, quality = given.quality, scale = given.scale, encodes = given.encodes, target_met = given.target_met, missed_because = given.missed_because
 OUTPUT inserted.id
-FROM OPENJSON(:rows) WITH (id BIGINT, status NVARCHAR(10), attempts INTEGER, crash_count INTEGER, claimed_attempts INTEGER, wait INTEGER, error_code NVARCHAR(50), error_message NVARCHAR(1000), output_name NVARCHAR(50), input_bytes INTEGER, output_bytes INTEGER, width INTEGER, height INTEGER, format NVARCHAR(10), method NVARCHAR(10), quality INTEGER, scale FLOAT, encodes INTEGER, target_met BIT) AS given
+FROM OPENJSON(:rows) WITH (id BIGINT, status NVARCHAR(10), attempts INTEGER, crash_count INTEGER, claimed_attempts INTEGER, wait INTEGER, error_code NVARCHAR(50), error_message NVARCHAR(1000), output_name NVARCHAR(50), input_bytes INTEGER, output_bytes INTEGER, width INTEGER, height INTEGER, format NVARCHAR(10), method NVARCHAR(10), quality INTEGER, scale FLOAT, encodes INTEGER, target_met BIT, missed_because NVARCHAR(20)) AS given
 INNER LOOP JOIN images WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_images (id)))
     ON images.id = given.id
 WHERE images.status = N'Processing'
@@ -198,9 +202,9 @@ UPDATE images
 SET status = given.status, claimed_by = NULL, lease_until = NULL,
     attempts = given.attempts, crash_count = given.crash_count, next_attempt_at = CAST(DATEADD(millisecond, given.wait, SYSUTCDATETIME()) AS DATETIME2(3)),
     completed_at = CASE WHEN given.status = 'Pending' THEN NULL ELSE CAST(SYSUTCDATETIME() AS DATETIME2(3)) END,
-    error_code = given.error_code, error_message = given.error_message, output_name = given.output_name, input_bytes = given.input_bytes, output_bytes = given.output_bytes, width = given.width, height = given.height, format = given.format, method = given.method, quality = given.quality, scale = given.scale, encodes = given.encodes, target_met = given.target_met
+    error_code = given.error_code, error_message = given.error_message, output_name = given.output_name, input_bytes = given.input_bytes, output_bytes = given.output_bytes, width = given.width, height = given.height, format = given.format, method = given.method, quality = given.quality, scale = given.scale, encodes = given.encodes, target_met = given.target_met, missed_because = given.missed_because
 OUTPUT inserted.copy_of
-FROM OPENJSON(:rows) WITH (id BIGINT, status NVARCHAR(10), attempts INTEGER, crash_count INTEGER, claimed_attempts INTEGER, wait INTEGER, error_code NVARCHAR(50), error_message NVARCHAR(1000), output_name NVARCHAR(50), input_bytes INTEGER, output_bytes INTEGER, width INTEGER, height INTEGER, format NVARCHAR(10), method NVARCHAR(10), quality INTEGER, scale FLOAT, encodes INTEGER, target_met BIT) AS given
+FROM OPENJSON(:rows) WITH (id BIGINT, status NVARCHAR(10), attempts INTEGER, crash_count INTEGER, claimed_attempts INTEGER, wait INTEGER, error_code NVARCHAR(50), error_message NVARCHAR(1000), output_name NVARCHAR(50), input_bytes INTEGER, output_bytes INTEGER, width INTEGER, height INTEGER, format NVARCHAR(10), method NVARCHAR(10), quality INTEGER, scale FLOAT, encodes INTEGER, target_met BIT, missed_because NVARCHAR(20)) AS given
 INNER LOOP JOIN images WITH (ROWLOCK, UPDLOCK, INDEX (ix_images_copies))
     ON images.copy_of = given.id
 WHERE images.copy_of IS NOT NULL AND images.status = N'Pending';
@@ -365,6 +369,8 @@ SELECT
   requests.format,
   requests.max_width,
   requests.max_height,
+  requests.max_bytes,
+  requests.keep_dimensions,
   requests.total,
   requests.completed,
   requests.failed,
@@ -412,7 +418,8 @@ SELECT
   images.quality,
   images.scale,
   images.encodes,
-  images.target_met
+  images.target_met,
+  images.missed_because
 FROM images
 JOIN products
   ON products.request_id = images.request_id

@@ -24,6 +24,8 @@ def result_of_download(image: ClaimedImage, original: bytes, settings: Settings)
         format=image.format,
         max_width=image.max_width,
         max_height=image.max_height,
+        max_bytes=image.max_bytes,
+        keep_dimensions=image.keep_dimensions,
     )
     try:
         made = compress(original, options, max_pixels=settings.max_image_pixels)
@@ -36,10 +38,11 @@ def result_of_download(image: ClaimedImage, original: bytes, settings: Settings)
 
 
 def _completed(image: ClaimedImage, made: Compressed, input_bytes: int) -> Outcome:
+    figures = Figures(*(getattr(made, name) for name in Figures._fields))
     return Outcome.completed(
         image,
         output_name=image_name(image.row_number, image.position, made.extension),
         input_bytes=input_bytes,
         output_bytes=len(made.content),
-        figures=Figures(*(getattr(made, name) for name in Figures._fields)),
+        figures=figures._replace(missed_because=made.missed_because or None),
     )

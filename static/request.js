@@ -29,15 +29,16 @@ function hint({ status, progress }) {
 }
 
 function inWords({ created_at, options }) {
-  const { reduce_by, format, max_width, max_height } = options;
+  const { reduce_by, format, max_width, max_height, max_bytes, keep_dimensions } = options;
   const style = { dateStyle: "medium", timeStyle: "short" };
   const when = new Date(created_at).toLocaleString("en", style);
   return [
     `Uploaded ${when}`,
-    `at least ${reduce_by} % smaller`,
+    max_bytes ? `at most ${inBytes(max_bytes)} each` : `at least ${reduce_by} % smaller`,
     format !== "keep" && `as ${format.toUpperCase()}`,
     max_width && `at most ${numbers.format(max_width)} pixels wide`,
     max_height && `at most ${numbers.format(max_height)} pixels high`,
+    keep_dimensions && "with all their pixels",
   ].filter(Boolean).join(" · ");
 }
 
@@ -155,7 +156,15 @@ function statusInWords({ status, error }) {
   return { Pending: "Waiting", Processing: "At work", Completed: "Done", Failed: "Failed" }[status];
 }
 
-function reason({ status, error, target_met }) {
-  if (status === "Completed") return target_met ? "" : "Less than asked for was possible.";
+const MISSED = {
+  would_damage: "Anything smaller would have shown damage.",
+  keep_dimensions: "Anything smaller would have needed fewer pixels.",
+  no_smaller: "No smaller file of it could be made.",
+};
+
+function reason({ status, error, target_met, missed_because }) {
+  if (status === "Completed") {
+    return target_met ? "" : MISSED[missed_because] ?? "Less than asked for was possible.";
+  }
   return error?.message ?? "";
 }

@@ -49,6 +49,8 @@ class ClaimedImage:
     format: str
     max_width: int | None
     max_height: int | None
+    max_bytes: int | None
+    keep_dimensions: bool
     share: int
 
 
@@ -74,6 +76,8 @@ class DueHost(NamedTuple):
     format: str
     max_width: int | None
     max_height: int | None
+    max_bytes: int | None
+    keep_dimensions: bool
     remaining: int
 
 
@@ -151,6 +155,8 @@ def _claimed_image(image: ImageColumns, chosen: DueHost, share: int) -> ClaimedI
         format=chosen.format,
         max_width=chosen.max_width,
         max_height=chosen.max_height,
+        max_bytes=chosen.max_bytes,
+        keep_dimensions=bool(chosen.keep_dimensions),
         share=share,
     )
 

@@ -48,6 +48,8 @@ class NewRequest:
     format: str = "keep"
     max_width: int | None = None
     max_height: int | None = None
+    max_bytes: int | None = None
+    keep_dimensions: bool = False
 
 
 class Stored(NamedTuple):

@@ -101,6 +101,8 @@ class Request(Base):
     served_at: Mapped[datetime | None]
     claimed_by: Mapped[str | None] = text(100)
     lease_until: Mapped[datetime | None]
+    max_bytes: Mapped[int | None]
+    keep_dimensions: Mapped[bool] = mapped_column(server_default=sa.false())
     __table_args__ = (
         one_of(Status.PENDING, Status.PROCESSING, Status.COMPLETED),
         sa.CheckConstraint("completed + failed <= total", name="counters"),
@@ -151,6 +153,7 @@ class Figures(NamedTuple):
     scale: float | None = None
     encodes: int | None = None
     target_met: bool | None = None
+    missed_because: str | None = None
 
 
 class Image(Base):
@@ -190,6 +193,7 @@ class Image(Base):
     scale: Mapped[float | None] = mapped_column(sa.Float)
     encodes: Mapped[int | None]
     target_met: Mapped[bool | None]
+    missed_because: Mapped[str | None] = text(20)
     __table_args__ = (
         sa.ForeignKeyConstraint(
             ["request_id", "row_number"],

@@ -28,6 +28,8 @@ class RequestRow(NamedTuple):
     format: str
     max_width: int | None
     max_height: int | None
+    max_bytes: int | None
+    keep_dimensions: bool
     total: int
     completed: int
     failed: int

@@ -157,7 +157,7 @@ def _next_host(started: str) -> Statement:
         )
     ORDER BY hosts.number"""
     options = """requests.public_id, requests.reduce_by, requests.format,
-    requests.max_width, requests.max_height,
+    requests.max_width, requests.max_height, requests.max_bytes, requests.keep_dimensions,
     requests.total - requests.completed - requests.failed AS remaining"""
     of_sqlite = host.format(
         pending="'Pending'", excluded="value FROM json_each(:hosts)", now=SQLITE_NOW

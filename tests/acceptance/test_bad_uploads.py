@@ -115,6 +115,8 @@ def test_a_body_over_the_limit_is_refused_without_a_declared_length(system: Syst
         ("format", "gif"),
         ("max_width", "-1"),
         ("max_height", "9" * 5000),
+        ("max_bytes", "0"),
+        ("keep_dimensions", "perhaps"),
         ("reduce_by", "000000000050999"),
     ],
 )

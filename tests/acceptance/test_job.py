@@ -59,6 +59,31 @@ def test_the_status_says_of_an_image_what_was_done_to_it(system: System, origin:
     assert (image["status"], image["attempts"], image["error"]) == ("Completed", 1, None)
     assert (image["width"], image["height"], image["format"]) == (160, 120, "jpeg")
     assert image["target_met"] is True
+    assert image["missed_because"] is None
+
+
+def test_an_image_takes_no_more_than_the_bytes_asked_for(system: System, origin: Origin) -> None:
+    (url,) = photo_urls(origin, 1)
+    request_id = system.accepted(csv_of(("Cup", url)), max_bytes="900")
+
+    status = system.completed(request_id)
+
+    (image,) = status["images"]
+    assert (status["options"]["max_bytes"], status["options"]["keep_dimensions"]) == (900, False)
+    assert image["output_bytes"] <= 900
+    assert image["target_met"] is True
+
+
+def test_an_image_that_must_keep_its_pixels_says_why_it_is_not_smaller(
+    system: System, origin: Origin
+) -> None:
+    (url,) = photo_urls(origin, 1)
+    request_id = system.accepted(csv_of(("Cup", url)), max_bytes="300", keep_dimensions="true")
+
+    (image,) = system.completed(request_id)["images"]
+
+    assert (image["width"], image["height"]) == (160, 120)
+    assert (image["target_met"], image["missed_because"]) == (False, "keep_dimensions")
 
 
 def test_the_output_csv_has_the_new_urls_beside_the_old(system: System, origin: Origin) -> None:
