@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Iterable
+from typing import Any
 
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
@@ -68,11 +69,13 @@ def to_common_mode(frames: Iterable[Image.Image]) -> tuple[Image.Image, ...]:
 
 
 def ground(image: Image.Image) -> Colour | None:
-    """The colour of at least MIN_GROUND of the pixels, as of a sample; None for none."""
+    """The visible colour of at least MIN_GROUND of the pixels, as of a sample; None for none."""
     sample = image.resize(GROUND_SAMPLE, Image.Resampling.NEAREST)
     pixels = sample.width * sample.height
-    count, colour = max(sample.getcolors(pixels), key=lambda each: each[0])  # type: ignore[arg-type]
-    return colour if count >= MIN_GROUND * pixels else None  # type: ignore[return-value]
+    counted: Any = sample.getcolors(pixels)
+    visible = [each for each in counted if image.mode != "RGBA" or each[1][3] > 0]
+    count, colour = max(visible, key=lambda each: each[0], default=(0, None))
+    return colour if count >= MIN_GROUND * pixels else None
 
 
 def posterise(image: Image.Image, half_steps: int, ground: Colour | None = None) -> Image.Image:

@@ -25,8 +25,14 @@ def encode_ico(image: DecodedImage, budget: int, source: InputImage) -> Encoding
     exact = _container(frames)
     if len(exact) <= budget:
         return lossless(exact)
+    with_grounds = [(frame, colour.ground(frame)) for frame in frames]
+
+    def with_levels(half_steps: float) -> bytes:
+        x = int(half_steps)
+        return _container(tuple(colour.posterise(frame, x, plain) for frame, plain in with_grounds))
+
     result = finest_that_fits(
-        lambda x: _container(tuple(colour.posterise(frame, int(x)) for frame in frames)),
+        with_levels,
         budget,
         SearchRange(start=12, finest=2, coarsest=COARSEST_HALF_STEPS, slope=SLOPE, integer=True),
     )
