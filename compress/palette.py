@@ -34,6 +34,7 @@ SEEN_SHARE = 0.005
 # colours beside a large background.
 WEIGHT = 0.6
 ROUNDS = 4  # of k-means; further ones change the error by less than 1 %
+OPAQUE_ALPHA = 255
 FLOOR = 5.0  # eight colours, for formats without a rule of their own
 COLOURS = (
     *(256, 224, 192, 160, 128, 112, 96, 80, 64, 56, 48, 40, 32, 28, 24, 20),
@@ -76,7 +77,7 @@ class Palettes:
         if self.dithers:
             return tuple(_dithered(frame, entries) for frame in frames)
         table = self.table if frames is self.frames else colour_table(frames)
-        of_pixels = nearest(table.look, look(entries)).astype("u1")[table.of_pixels]
+        of_pixels = _nearest(table, entries).astype("u1")[table.of_pixels]
         return tuple(_paletted(frames, of_pixels, entries))
 
     @functools.cached_property
@@ -107,6 +108,18 @@ def _paletted(frames: Frames, of_pixels: Any, entries: Colours) -> Iterator[Imag
         made.putpalette(entries.tobytes(), "RGBA")
         at += pixels
         yield made
+
+
+def _nearest(table: ColourTable, entries: Colours) -> Integers:
+    """The number of the entry for each colour of the table; an opaque one for what is opaque."""
+    np = numpy()
+    found = nearest(table.look, look(entries))
+    opaque = table.colours[:, 3] == OPAQUE_ALPHA
+    lost = opaque & (entries[found, 3] < OPAQUE_ALPHA)
+    opaque_entries = np.flatnonzero(entries[:, 3] == OPAQUE_ALPHA)
+    if lost.any() and len(opaque_entries):
+        found[lost] = opaque_entries[nearest(table.look[lost], look(entries[opaque_entries]))]
+    return found
 
 
 def _weights(table: ColourTable) -> Any:
@@ -207,7 +220,10 @@ def _with_means(
 
 
 def _means(table: ColourTable, weights: Any, group: Any, number: int) -> Colours:
-    """The mean colour of each group that has any, weighted by alpha too; negative groups aside."""
+    """The mean colour of each group that has any, weighted by alpha too; negative groups aside.
+
+    One with anything opaque is opaque, or the page behind a picture would shine through it.
+    """
     np = numpy()
     inside = group >= 0
     group, weights, colours = group[inside], weights[inside], table.colours[inside]
@@ -217,5 +233,6 @@ def _means(table: ColourTable, weights: Any, group: Any, number: int) -> Colours
     alpha = np.bincount(group, visible, number) / np.maximum(
         np.bincount(group, weights, number), 1e-9
     )
+    alpha[np.bincount(group, colours[:, 3] == OPAQUE_ALPHA, number) > 0] = OPAQUE_ALPHA
     means = np.stack([each / np.maximum(total, 1e-9) for each in sums] + [alpha], axis=1)
     return np.rint(means[total > 0]).astype(np.uint8)  # type: ignore[no-any-return]
