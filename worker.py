@@ -22,13 +22,20 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_setup_logger, worker_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    after_setup_logger,
+    celeryd_after_setup,
+    worker_init,
+    worker_ready,
+    worker_shutting_down,
+)
 from celery.worker import state
 from kombu.exceptions import OperationalError
 
 import logs
 import migrations
 import settings
+from compress.gif.gifsicle import gifsicle_path
 from database import Database, Unavailable
 from outbound import HttpClient
 from pipeline.housekeeping import Housekeeping
@@ -193,6 +200,16 @@ def _check_settings(**_: Any) -> None:
 @after_setup_logger.connect
 def _show_fields(logger: logging.Logger, **_: Any) -> None:
     logs.show_fields(logger)
+
+
+@celeryd_after_setup.connect
+def _say_what_is_missing(**_: Any) -> None:
+    """Once a start, as soon as there is a log."""
+    if gifsicle_path() is None:
+        logger.warning(
+            "gifsicle is not installed: some GIFs, mostly drawings, come out with less quality or "
+            "fewer pixels (Debian, Ubuntu: apt-get install gifsicle; macOS: brew install gifsicle)"
+        )
 
 
 @worker_shutting_down.connect

@@ -62,7 +62,7 @@ def _part(
         corner=(left, top),
         size=(right - left, bottom - top),
         disposal=CLEAR if clears else KEEP,
-        has_transparent=clears or bool(leaves.any()),
+        has_transparent=frames.has_transparency or bool(leaves.any()),
         content=content,
     )
     return part, shown

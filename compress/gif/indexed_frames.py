@@ -44,6 +44,11 @@ class IndexedFrames:
         """Of a symbol; LZW's variant needs at least two."""
         return max(len(self.palette).bit_length(), 2)
 
+    @functools.cached_property
+    def has_transparency(self) -> bool:
+        """Whether any frame has. Pillow then has to read it from the first one already."""
+        return any(bool((each == self.transparent).any()) for each in self.indices)
+
 
 class Indexer:
     """Palettes of as many or as few colours as asked for, for the same frames."""
