@@ -18,7 +18,8 @@ BUSY = (1.0, 4.0, 10.0)
 MASKING = (0.5, 0.8, 1.2, 1.7)
 MAX_STEP = 20.0  # a single edge does not make its surroundings busy
 RADIUS = 2
-MAX_COMPARED = 5  # frames, spread over an animation
+# Of an animation a few frames are compared, spread over it.
+MAX_COMPARED, MAX_COMPARED_PIXELS = 5, 2_000_000
 
 
 def masking_levels(lightness: Any) -> Any:
@@ -30,7 +31,8 @@ def masking_levels(lightness: Any) -> Any:
 def visible_error(image: DecodedImage, content: bytes) -> float:
     """The mean squared difference of an encoding in CIE76, masking considered; of a few frames."""
     encoded = Image.open(io.BytesIO(content))
-    step = math.ceil(len(image.frames) / MAX_COMPARED)
+    compared = max(min(MAX_COMPARED, MAX_COMPARED_PIXELS // image.pixels), 1)
+    step = math.ceil(len(image.frames) / compared)
     errors = []
     for number in range(0, len(image.frames), step):
         encoded.seek(number)

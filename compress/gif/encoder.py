@@ -31,8 +31,8 @@ FLOOR = 0.55
 MIN_COLOURS = 32
 # The lossy LZW takes a microsecond a pixel of the rectangles that change: above MAX_LOSSY_AREA, or
 # for a single frame of MAX_LOSSY_FRAME, it is not used, and above MAX_SAMPLE_AREA a sample of the
-# frames is searched first.
-MAX_LOSSY_AREA, MAX_LOSSY_FRAME, MAX_SAMPLE_AREA = 10_000_000, 2_500_000, 1_000_000
+# frames is searched first; where it asks for fewer colours, fewer pixels are tried at once.
+MAX_LOSSY_AREA, MAX_LOSSY_FRAME, MAX_SAMPLE_AREA = 8_000_000, 2_500_000, 1_000_000
 SAMPLE_ENCODES, SAMPLE_TOLERANCE = 3, 0.05
 
 
@@ -40,11 +40,11 @@ def encode_gif(image: DecodedImage, budget: int, source: InputImage) -> Encoding
     original = sanitised(source.original) if source.format == "gif" else b""
     own = _OwnWriter(image)
     if not original or gifsicle_path() is None:
-        return own.finest_that_fits(budget)
+        return own.finest_that_fits(budget, may_lose_pixels=source.may_lose_pixels)
     encoding = _by_gifsicle(image, budget, original, source.frame_count, own)
     if encoding.acceptable and encoding.fits(budget) and encoding.method == "lossless":
         return encoding
-    other = own.finest_that_fits(budget)
+    other = own.finest_that_fits(budget, may_lose_pixels=source.may_lose_pixels)
     if not other.fits(budget) or not encoding.fits(budget):
         return min(encoding, other, key=lambda each: each.size)
     return min(encoding, other, key=lambda each: visible_error(image, each.content or b""))
@@ -76,30 +76,35 @@ class _OwnWriter:
     def __init__(self, image: DecodedImage) -> None:
         self._image = image
         self._indexer = Indexer(image.frames)
-        self._area = changes.area(self._indexer.with_colours(MAX_COLOURS))
-        is_large = self._area > MAX_LOSSY_AREA or image.pixels > MAX_LOSSY_FRAME
-        self._quick = is_large
+        area = changes.area(self._indexer.with_colours(MAX_COLOURS))
+        self._quick = area > MAX_LOSSY_AREA or image.pixels > MAX_LOSSY_FRAME
+        self._one_in = math.ceil(area / MAX_SAMPLE_AREA) if image.animated else 1
 
     def encode(self, x: float, one_in: int = 1) -> bytes:
         frames = self._indexer.with_colours(_colours(x))
         threshold = MAX_THRESHOLD * min(x, 1)
         return write_gif(self._image, frames, threshold, quick=self._quick, one_in=one_in)
 
-    def finest_that_fits(self, budget: int) -> Encoding:
+    def finest_that_fits(self, budget: int, *, may_lose_pixels: bool) -> Encoding:
         search_range = SearchRange(start=0.5, finest=0, coarsest=2, slope=SLOPE)
-        one_in = math.ceil(self._area / MAX_SAMPLE_AREA)
-        if one_in > 1 and self._image.animated:
-            search_range = start_from_sample(
-                lambda x: self.encode(x, one_in),
-                budget,
-                search_range,
-                max_encodes=SAMPLE_ENCODES,
-                tolerance=SAMPLE_TOLERANCE,
-            )
+        if self._one_in > 1:
+            search_range = self._start_from_sample(budget, search_range)
+            if may_lose_pixels and search_range.start > 1:
+                size = len(self.encode(search_range.start, self._one_in))
+                return Encoding(content=None, size=size, method="palette", acceptable=False)
         result = finest_that_fits(self.encode, budget, search_range)
         x = result.best.coarseness
         is_exact = x == 0 and self._indexer.with_colours(MAX_COLOURS).is_exact
         return result.encoding("lossless" if is_exact else "palette", acceptable=x <= FLOOR)
+
+    def _start_from_sample(self, budget: int, search_range: SearchRange) -> SearchRange:
+        return start_from_sample(
+            lambda x: self.encode(x, self._one_in),
+            budget,
+            search_range,
+            max_encodes=SAMPLE_ENCODES,
+            tolerance=SAMPLE_TOLERANCE,
+        )
 
 
 def _colours(x: float) -> int:
