@@ -67,6 +67,7 @@ def saved_animation(
 
 
 def opened(content: bytes) -> Image.Image:
+    Image.MAX_IMAGE_PIXELS = None  # an earlier compression in this process may have set it low
     return Image.open(io.BytesIO(content))
 
 
