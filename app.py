@@ -5,7 +5,6 @@ python app.py
 
 from __future__ import annotations
 
-import ipaddress
 import sys
 from contextlib import closing
 
@@ -109,19 +108,12 @@ def _harden(response: Response) -> Response:
 def _where(chosen: Settings) -> str:
     """Where the API listens, and what follows from it."""
     listens = f"The API listens on {chosen.host}, port {chosen.port}"
-    if chosen.behind_gateway or _is_loopback(chosen.host):
+    if chosen.behind_gateway or callers.is_loopback(chosen.host):
         return f"{listens}."
     return (
-        f"{listens}: whoever reaches it may upload, as there are no keys. Let the gateway alone "
-        "reach it (docs/gateway.md), and set BEHIND_GATEWAY=1 when it does."
+        f"{listens}: whoever reaches it may upload, as there are no keys. Let only a proxy that "
+        "asks who is there reach it, and set BEHIND_GATEWAY=1 when it does."
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def main() -> None:

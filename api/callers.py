@@ -25,7 +25,7 @@ def check_host() -> None:
         raise Problem(400, "invalid_host", "The header Host must be one name, or one address.")
     settings = service().settings
     own = {_name(urlsplit(settings.public_base_url).netloc), settings.host, *settings.trusted_hosts}
-    if host not in own and not _is_loopback(host):
+    if host not in own and not is_loopback(host):
         raise Problem(
             421,
             "unknown_host",
@@ -62,7 +62,8 @@ def _name(authority: str) -> str | None:
     return parts.hostname.rstrip(".") if is_plain and parts.hostname else None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address leads to this machine alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

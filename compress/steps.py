@@ -15,7 +15,8 @@ from compress.input_image import DECODER_ERRORS, InputImage, damaged, open_image
 from compress.options import Compressed, Options
 from compress.rights import MAX_SHARE
 
-# The formats that can keep each pixel of a drawing. In the others few colours would not stay few.
+# The formats in which a drawing is protected. In JPEG and AVIF few colours would not stay few, and
+# a TIFF of them gets a palette or no loss at all.
 PROTECTED = ("png", "ico", "gif", "webp")
 # The colours of a drawing in a GIF; one with more may as well be a photo.
 MAX_OF_GIF = 128
@@ -140,7 +141,7 @@ def finish(state: State) -> Compressed:
     if best and best.encoding.size < len(state.source.original):
         return _result(state, best, missed_because)
     unchanged = _not_encoded(state.source.original, "original")
-    if unchanged.fits(state.budget):  # only where more bytes are allowed than it has
+    if unchanged.fits(state.budget):  # only where as many bytes are allowed as it has
         missed_because = ""
     size = state.displayed_size
     return _compressed(state, unchanged, state.source.format, size, 1.0, missed_because)

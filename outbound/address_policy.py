@@ -11,7 +11,8 @@ from outbound.errors import OutboundError
 
 TEMPORARY_FAILURES = {socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY, socket.EAI_SYSTEM}
 
-# Of names inside and of names that nobody has: it must not tell which are inside.
+# Of names inside and of names that nobody has: this sentence does not tell which are inside. Their
+# codes differ, for the operator.
 NOT_FOUND = "The host {host} was not found at a public address."
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address

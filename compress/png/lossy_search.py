@@ -158,7 +158,10 @@ def _is_hopeless(state: LossySearch) -> bool:
 
 
 def _is_worth_packing(state: LossySearch) -> bool:
-    """Whether nothing fits yet, or one does and the best is predicted to be finer by enough."""
+    """Whether nothing fits yet, or one does and the best is predicted to be finer by enough.
+
+    Of steps each that is predicted to be the best, up to MAX_PACKED.
+    """
     if state.coarseness in state.packed or len(state.packed) == MAX_PACKED:
         return False
     if state.reduction.steps:

@@ -27,6 +27,12 @@ def sent(
     return status_of(response), json.loads(content)
 
 
+def posted(system: System, kind: str, length: int, body: bytes) -> tuple[int, dict[str, Any]]:
+    """The same for an upload that states its length."""
+    line, host = "POST /upload HTTP/1.1", "Host: {host}"
+    return sent(system, line, host, kind, f"Content-Length: {length}", body=body)
+
+
 def uploads_kept(system: System) -> list[str]:
     return sorted(each.name for each in (system.folder / "uploads").glob("*"))
 
@@ -38,14 +44,7 @@ def test_an_upload_that_ends_before_its_length_is_refused_and_not_kept(
     system.accepted(GOOD)
     before = uploads_kept(system)
 
-    status, problem = sent(
-        system,
-        "POST /upload HTTP/1.1",
-        "Host: {host}",
-        CSV,
-        f"Content-Length: {len(GOOD)}",
-        body=GOOD[: len(GOOD) - missing],
-    )
+    status, problem = posted(system, CSV, len(GOOD), GOOD[: len(GOOD) - missing])
 
     assert (status, problem["code"]) == (400, "incomplete_upload")
     assert uploads_kept(system) == before
@@ -56,14 +55,7 @@ def test_a_form_that_ends_before_its_length_is_refused_and_not_kept(system: Syst
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + GOOD
     kind = "Content-Type: multipart/form-data; boundary=b"
 
-    status, problem = sent(
-        system,
-        "POST /upload HTTP/1.1",
-        "Host: {host}",
-        kind,
-        f"Content-Length: {len(part) + 9}",
-        body=part,
-    )
+    status, problem = posted(system, kind, len(part) + 9, part)
 
     assert (status, problem["code"]) == (400, "incomplete_upload")
     assert uploads_kept(system) == before
@@ -155,14 +147,7 @@ def test_a_length_over_the_limit_is_refused_before_the_body_is_sent(
 def test_whoever_sends_a_body_over_the_limit_can_read_the_refusal(system: System) -> None:
     body = b"a" * 5_000_000
 
-    status, problem = sent(
-        system,
-        "POST /upload HTTP/1.1",
-        "Host: {host}",
-        CSV,
-        f"Content-Length: {len(body)}",
-        body=body,
-    )
+    status, problem = posted(system, CSV, len(body), body)
 
     assert (status, problem["code"]) == (413, "upload_too_large")
 

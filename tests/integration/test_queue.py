@@ -112,8 +112,8 @@ def test_requests_take_turns(database: Database, store: Stores) -> None:
 
     served = []
     for _ in range(4):
-        served.append(answer(database, limit=3))
         time.sleep(0.005)  # the order of turns is by the millisecond
+        served.append(answer(database, limit=3))
 
     assert served == [first, second, first, second]
 

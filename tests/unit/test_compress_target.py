@@ -77,3 +77,9 @@ def test_the_inks_of_a_cmyk_jpeg_keep_their_full_resolution() -> None:
     image = opened(done.content)
     assert isinstance(image, JpegImagePlugin.JpegImageFile)
     assert {tuple(layer[1:3]) for layer in image.layer} == {(1, 1)}
+
+
+def test_more_bytes_than_the_original_has_are_never_used() -> None:
+    original = saved(PHOTO, "JPEG", quality=60)
+    done = compress(original, Options(max_bytes=100 * len(original), format="png"))
+    assert len(done.content) <= len(original)
