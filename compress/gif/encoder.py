@@ -29,10 +29,10 @@ GIFSICLE_FLOOR = 1.0
 # Above a threshold of 9 fewer pixels look better in most photos.
 FLOOR = 0.55
 MIN_COLOURS = 32
-# The lossy LZW takes a microsecond a pixel of the rectangles that change: above MAX_LOSSY_AREA, or
+# The lossy LZW takes 1 to 2.5 µs a pixel of the rectangles that change: above MAX_LOSSY_AREA, or
 # for a single frame of MAX_LOSSY_FRAME, it is not used, and above MAX_SAMPLE_AREA a sample of the
 # frames is searched first; where it asks for fewer colours, fewer pixels are tried at once.
-MAX_LOSSY_AREA, MAX_LOSSY_FRAME, MAX_SAMPLE_AREA = 8_000_000, 2_500_000, 1_000_000
+MAX_LOSSY_AREA, MAX_LOSSY_FRAME, MAX_SAMPLE_AREA = 6_000_000, 2_500_000, 700_000
 SAMPLE_ENCODES, SAMPLE_TOLERANCE = 3, 0.05
 
 
