@@ -20,6 +20,11 @@ def peak_mib(pids: Iterable[int]) -> float:
     return max(_peak_kib(pid) for pid in pids) / 1024
 
 
+def resident_mib(pids: Iterable[int]) -> float:
+    """The memory of all these processes now, pages that they share counted once (Pss)."""
+    return sum(_pss_kib(pid) for pid in pids) / 1024
+
+
 def with_children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *map(int, listed)]
@@ -32,5 +37,11 @@ def _stat(pid: int) -> list[str]:
 
 def _peak_kib(pid: int) -> int:
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1])
+
+
+def _pss_kib(pid: int) -> int:
+    found = re.search(r"Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text())
     assert found
     return int(found[1])

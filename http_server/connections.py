@@ -21,6 +21,7 @@ from http_server.refusals import MALFORMED, TOO_SLOW, ProblemTask
 
 STALL_SECONDS = 10  # without a byte; also for all of the headers, and between two requests
 MIN_BYTES_PER_SECOND = 4096  # of a body or a response, on average
+MAX_PIECE = 128 * 1024  # of a file, read at once to be sent: a slow reader takes little of it
 STOP_SECONDS = 8  # for what is under way when the server is asked to stop
 ACCEPTED_OF = 100  # with so many connections open, one more is accepted at a time
 
@@ -32,11 +33,13 @@ class Connection(HTTPChannel):
     error_task_class = ProblemTask
     request: Any  # the StrictParser of the request that comes in; None between two
     close_when_flushed: bool
+    sendbuf_len: int
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._start_waiting()
         self._is_refused = self._is_draining = False
         super().__init__(*arguments, **options)
+        self.sendbuf_len = min(self.sendbuf_len, MAX_PIECE)
 
     def _start_waiting(self) -> None:
         """From now on it is the client's turn: to send a request, or to take a response."""

@@ -13,6 +13,9 @@ from typing import Self
 from urllib.parse import urlsplit
 
 TRICKLE_SECONDS = 1.0
+# Of all of them: limits by address hold for them alone, and they take no port that a server of
+# another test is about to listen on. (macOS: sudo ifconfig lo0 alias 127.0.0.2)
+SOURCE = "127.0.0.2"
 HEADERS = "Host: {host}\r\n"
 CSV_BODY = "Content-Type: text/csv\r\nContent-Length: 1000000\r\n\r\nS. No.,Product Name,"
 FORM_BODY = (
@@ -39,7 +42,13 @@ class SlowClients:
     """
 
     def __init__(
-        self, url: str, kind: str, number: int, *, path: str = "/", trickle: bool = False
+        self,
+        url: str,
+        kind: str,
+        number: int,
+        *,
+        path: str = "/",
+        trickle: bool = False,
     ) -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 80)
@@ -54,6 +63,7 @@ class SlowClients:
         opened = socket.socket()
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         opened.settimeout(60)
+        opened.bind((SOURCE, 0))
         opened.connect(self._address)
         opened.sendall(self._beginning)
         return opened

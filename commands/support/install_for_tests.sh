@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need besides Python: Chromium and its driver for the page, unixODBC for
-# the drivers of SQL Server. Where apt or the rights are missing, it says what to install.
+# the drivers of SQL Server, nginx and openssl for the gateway. Where apt or the rights are missing, it says what to install.
 set -eu
 
 has_browser() {
@@ -14,19 +14,27 @@ has_odbc() {
 	.venv/bin/python -c 'import pyodbc' 2>/dev/null
 }
 
+has_nginx() {
+	PATH=$PATH:/usr/sbin command -v nginx >/dev/null && command -v openssl >/dev/null
+}
+
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-has_browser && has_odbc && exit
+has_browser && has_odbc && has_nginx && exit
 if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
-	echo "Installing Chromium, chromedriver and unixODBC for the tests"
+	echo "Installing Chromium, chromedriver, unixODBC, nginx and openssl for the tests"
 	as_root apt-get update -qq
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-		--no-install-recommends chromium chromium-driver unixodbc >/dev/null
+		--no-install-recommends chromium chromium-driver unixodbc nginx-light openssl >/dev/null
 fi
 has_browser || {
 	echo "The tests of the page need Chromium and chromedriver on PATH: please install them." >&2
+	exit 1
+}
+has_nginx || {
+	echo "The tests of the gateway need nginx and openssl: please install them." >&2
 	exit 1
 }
 has_odbc || {

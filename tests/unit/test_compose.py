@@ -8,8 +8,12 @@ from typing import Any
 
 import yaml
 
+from app import HARDENING
+from storage.names import IMAGE_TYPES, IMMUTABLE
+
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+NGINX = (ROOT / "gateway" / "nginx.conf").read_text()
 API, WORKER = COMPOSE["services"]["api"], COMPOSE["services"]["worker"]
 
 
@@ -41,6 +45,34 @@ def test_an_earlier_database_is_migrated_before_the_service_starts() -> None:
     assert schema["command"][-1] == "python -m commands schema || python -m commands migrate"
     assert COMPOSE["services"]["login"]["depends_on"].keys() == {"schema"}
     assert API["depends_on"].keys() == WORKER["depends_on"].keys() == {"login", "redis"}
+
+
+def test_only_the_gateway_is_reached_from_outside() -> None:
+    published = {name for name, each in COMPOSE["services"].items() if "ports" in each}
+
+    assert published == {"gateway"}
+    assert API["environment"]["BEHIND_GATEWAY"] == "1"
+
+
+def test_the_gateway_s_file_is_filled_in_completely() -> None:
+    gateway = COMPOSE["services"]["gateway"]
+    needed = set(re.findall(r"\$\{([A-Z_]+)\}", NGINX)) - {"NAME"}
+
+    assert needed == gateway["environment"].keys()
+    assert set(re.findall(r"\$\$\{(\w+)\}", gateway["command"][0])) == needed
+
+
+def test_the_gateway_serves_the_images_that_the_service_makes() -> None:
+    types = re.search(r"types \{(.*?)\}", NGINX, re.DOTALL)
+    assert types
+    pairs = [line.strip(" ;").split() for line in types[1].strip().splitlines()]
+
+    assert {extension: kind for kind, extension in pairs} == IMAGE_TYPES
+    assert f"\\.({'|'.join(IMAGE_TYPES)})$" in NGINX
+    assert f'Cache-Control "{IMMUTABLE}"' in NGINX
+    for name, value in HARDENING.items():
+        if name != "Cross-Origin-Resource-Policy":
+            assert re.search(rf'add_header {name} "?{re.escape(value)}"?;', NGINX), name
 
 
 def test_the_image_gets_what_docker_is_sent() -> None:
