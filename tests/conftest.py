@@ -79,6 +79,6 @@ def photo(seed: int = 0, *, width: int = 160, height: int = 120, format: str = "
     return file.getvalue()
 
 
-def photo_urls(origin: Origin, number: int) -> list[str]:
+def photo_urls(origin: Origin, number: int, **size: int) -> list[str]:
     """The URLs of that many different photos."""
-    return [origin.on(f"/photo-{n}.jpg", content(photo(n))) for n in range(number)]
+    return [origin.on(f"/photo-{n}.jpg", content(photo(n, **size))) for n in range(number)]

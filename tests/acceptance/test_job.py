@@ -186,7 +186,8 @@ def test_options_of_the_upload_hold_for_its_images(system: System, origin: Origi
 def test_both_processes_of_a_worker_share_one_job(system: System, origin: Origin) -> None:
     eventually(lambda: len(system.worker_processes()) == 2)
     before = [cpu_ticks(pid) for pid in system.worker_processes()]
-    system.completed(system.accepted(csv_of(("Cup", *photo_urls(origin, 100)))))
+    photos = photo_urls(origin, 60, width=800, height=600)  # so that the work is in compression
+    system.completed(system.accepted(csv_of(("Cup", *photos))))
 
     spent = [cpu_ticks(pid) - b for pid, b in zip(system.worker_processes(), before, strict=True)]
 
