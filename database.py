@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from resilience.circuit_breaker import CircuitBreaker
+from settings import MIB
 
 logger = logging.getLogger(__name__)
 
@@ -221,6 +222,7 @@ def _set_up_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
         "synchronous": synchronous,
         "foreign_keys": "ON",
         "cache_size": "-256",  # KiB
+        "journal_size_limit": str(64 * MIB),  # to which the WAL shrinks when it was larger
     }
     for name, value in settings.items():
         connection.execute(f"PRAGMA {name} = {value}")

@@ -41,8 +41,8 @@ BEGIN
     );
 END;
 IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
-    INSERT INTO dbo.alembic_version (version_num) VALUES ('0004');
-IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0004')
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0005');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0005')
 BEGIN
     RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
     SET NOEXEC ON;
@@ -77,6 +77,7 @@ BEGIN
         lease_until DATETIME2(3) NULL,
         max_bytes INT NULL,
         keep_dimensions BIT NOT NULL DEFAULT 0,
+        is_whole BIT NOT NULL DEFAULT 1,
         CONSTRAINT pk_requests PRIMARY KEY (id),
         CONSTRAINT ck_requests_status CHECK (status IN (N'Pending', N'Processing', N'Completed')),
         CONSTRAINT ck_requests_counters CHECK (completed + failed <= total),
@@ -84,8 +85,12 @@ BEGIN
     );
     -- Requests that still have work, in the order of their turns.
     CREATE INDEX ix_requests_open ON dbo.requests (served_at, id)
-        INCLUDE (status, completed, failed, total, lease_until)
-        WHERE status <> N'Completed';
+        INCLUDE (status, completed, failed, total, lease_until, is_whole)
+        WHERE status <> N'Completed' AND is_whole = 1;
+    -- Uploads that are being written, or that a crash has left half-written: they are removed.
+    CREATE INDEX ix_requests_partial ON dbo.requests (lease_until)
+        INCLUDE (status, is_whole)
+        WHERE is_whole = 0;
 END
 GO
 

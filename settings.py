@@ -51,6 +51,8 @@ class Settings:
     allowed_ports: frozenset[int] = frozenset({80, 443, 8080, 8443})
     max_upload_bytes: int = 64 * MIB
     max_rows: int = 200_000
+    max_images: int = 200_000
+    min_free_bytes: int = 256 * MIB
     max_image_bytes: int = 50 * MIB
     max_image_pixels: int = 100_000_000
     download_seconds: float = 30
@@ -199,6 +201,8 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "allowed_ports": (_ports, "port numbers, as in 80,443"),
     "max_upload_bytes": _integer(1),
     "max_rows": _integer(1),
+    "max_images": _integer(1),
+    "min_free_bytes": _integer(0),
     "max_image_bytes": _integer(1),
     "max_image_pixels": _integer(1),
     "download_seconds": SECONDS,

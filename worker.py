@@ -141,7 +141,7 @@ def _take_turn(my: Process) -> None:
             my.database, my.storage, my.settings, deliveries, worker=my.worker
         ) as housekeeping,
     ):
-        housekeeping.complete_and_deliver()
+        housekeeping.begin()
         my.processor.take_turn(TURN_SECONDS, housekeeping)
     if time.monotonic() > ends_at:
         wake_workers(1)

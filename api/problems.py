@@ -16,7 +16,11 @@ from manifest import InvalidCsv
 
 logger = logging.getLogger(__name__)
 
-CSV_STATUSES = {"not_a_csv": 415, "too_many_rows": 413}  # the others are 422
+CSV_STATUSES = {  # the others are 422
+    "not_a_csv": 415,
+    "too_many_rows": 413,
+    "too_many_images": 413,
+}
 
 
 class Problem(Exception):

@@ -47,9 +47,12 @@ def upload() -> tuple[Response, int, dict[str, str]]:
 def _store(my: Service, new: NewRequest, upload: Path) -> Stored:
     try:
         manifest = open_manifest(
-            upload, url_columns=column_names(new.url_column), max_rows=my.settings.max_rows
+            upload,
+            url_columns=column_names(new.url_column),
+            max_rows=my.settings.max_rows,
+            max_images=my.settings.max_images,
         )
-        return my.database.write(store_request, new, manifest)
+        return store_request(my.database, new, manifest)
     except InvalidCsv:  # after any other error the rows may be there, and the file must be too
         my.storage.drop_upload(new.public_id)
         raise

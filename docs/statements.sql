@@ -4,8 +4,7 @@
 -- intake.store_request: Write a request with all its rows and images, or, where ``rows`` raises,
 -- nothing.
 SELECT
-  requests.row_count,
-  requests.total
+  requests.id
 FROM requests
 WHERE
   requests.public_id = :public_id_1;
@@ -51,18 +50,72 @@ VALUES
     :max_bytes,
     :keep_dimensions
   );
-UPDATE images
-SET copy_of = firsts.first_id
+SELECT id, first_id
 FROM (
     SELECT id, MIN(id) OVER (PARTITION BY HASHBYTES('SHA2_256', input_url)) AS first_id
     FROM images
     WHERE request_id = :request_id
 ) AS firsts
-INNER JOIN images ON images.id = firsts.id
-WHERE firsts.first_id < firsts.id;
-UPDATE requests SET row_count = :row_count, total = :total
+WHERE first_id < id;
+UPDATE images
+SET copy_of = given.copy_of
+FROM OPENJSON(:rows) WITH (id BIGINT, copy_of BIGINT) AS given
+INNER LOOP JOIN images WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_images (id)))
+    ON images.id = given.id;
+INSERT INTO requests (
+  public_id,
+  status,
+  file_name,
+  url_column,
+  webhook_url,
+  reduce_by,
+  format,
+  max_width,
+  max_height,
+  row_count,
+  total,
+  completed,
+  failed,
+  bytes_in,
+  bytes_out,
+  created_at,
+  lease_until,
+  max_bytes,
+  keep_dimensions,
+  is_whole
+)
+OUTPUT inserted.id
+VALUES
+  (
+    :public_id,
+    :status,
+    :file_name,
+    :url_column,
+    :webhook_url,
+    :reduce_by,
+    :format,
+    :max_width,
+    :max_height,
+    :row_count,
+    :total,
+    :completed,
+    :failed,
+    :bytes_in,
+    :bytes_out,
+    CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)),
+    CAST(DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME()) AS DATETIME2(3)),
+    :max_bytes,
+    :keep_dimensions,
+    :is_whole
+  );
+UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
-  requests.id = :id_1;
+  requests.id = :id_1 AND requests.is_whole = 0 AND requests.claimed_by IS NULL;
+SELECT
+  products.row_number
+FROM products
+WHERE
+  products.request_id = :request_id_1 AND products.row_number = :row_number_1;
 
 -- claims.work_is_due: Whether a turn would find anything at all, in one query.
 SELECT
@@ -116,11 +169,22 @@ WHERE
       FROM requests
       WHERE
         requests.status <> N'Completed'
+        AND requests.is_whole = 1
         AND requests.completed + requests.failed = requests.total
         AND (
           requests.lease_until IS NULL
           OR requests.lease_until < CAST(DATEADD(MILLISECOND, :param_11, SYSUTCDATETIME()) AS DATETIME2(3))
         )
+    )
+  )
+  OR (
+    EXISTS(
+      SELECT
+        *
+      FROM requests
+      WHERE
+        requests.is_whole = 0
+        AND requests.lease_until < CAST(DATEADD(MILLISECOND, :param_12, SYSUTCDATETIME()) AS DATETIME2(3))
     )
   );
 
@@ -148,7 +212,7 @@ CROSS APPLY (
         )
     ORDER BY hosts.number
 ) AS due
-WHERE requests.status <> N'Completed' 
+WHERE requests.status <> N'Completed' AND requests.is_whole = 1 
 ORDER BY requests.served_at, requests.id;
 WITH due AS (
     SELECT TOP (:limit) *
@@ -249,6 +313,7 @@ TOP 1
 FROM requests
 WHERE
   requests.status <> N'Completed'
+  AND requests.is_whole = 1
   AND requests.completed + requests.failed = requests.total
   AND (
     requests.lease_until IS NULL
@@ -262,6 +327,7 @@ OUTPUT inserted.id, inserted.public_id, inserted.url_column
 WHERE
   requests.id = :id_1
   AND requests.status <> N'Completed'
+  AND requests.is_whole = 1
   AND requests.completed + requests.failed = requests.total
   AND (
     requests.lease_until IS NULL
@@ -274,7 +340,8 @@ UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATE
 WHERE
   requests.id = :id_1
   AND requests.claimed_by = :claimed_by_1
-  AND requests.status <> N'Completed';
+  AND requests.status <> N'Completed'
+  AND requests.is_whole = 1;
 SELECT
 TOP 2000
   images.row_number,
@@ -299,7 +366,8 @@ OUTPUT inserted.webhook_url
 WHERE
   requests.id = :id_1
   AND requests.claimed_by = :claimed_by_1
-  AND requests.status <> N'Completed';
+  AND requests.status <> N'Completed'
+  AND requests.is_whole = 1;
 INSERT INTO webhooks (
   request_id,
   message_id,
@@ -391,7 +459,7 @@ LEFT OUTER JOIN webhooks
 LEFT OUTER JOIN webhook_attempts
   ON webhook_attempts.webhook_id = webhooks.id
 WHERE
-  requests.public_id = :public_id
+  requests.public_id = :public_id AND requests.is_whole = 1
 ORDER BY
   webhooks.id DESC,
   webhook_attempts.number;
@@ -435,3 +503,52 @@ ORDER BY
   images.position
 OFFSET 0 ROWS
 FETCH FIRST :limit ROWS ONLY;
+
+-- removal.claim_removal: Claim a request that was left half-written.
+SELECT
+TOP 1
+  requests.id
+FROM requests
+WHERE
+  requests.is_whole = 0
+  AND requests.lease_until < CAST(DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME()) AS DATETIME2(3))
+ORDER BY
+  requests.lease_until;
+UPDATE requests SET claimed_by = :claimed_by, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
+OUTPUT inserted.id, inserted.public_id
+WHERE
+  requests.id = :id_1
+  AND requests.is_whole = 0
+  AND requests.lease_until < CAST(DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME()) AS DATETIME2(3));
+
+-- removal.remove_batch: Remove the next rows of a claimed request, and at last the request;
+-- False when it is gone.
+UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
+WHERE
+  requests.id = :id_1
+  AND requests.is_whole = 0
+  AND requests.claimed_by = :claimed_by_1;
+SELECT
+  products.row_number
+FROM products
+WHERE
+  products.request_id = :request_id_1
+ORDER BY
+  products.row_number
+OFFSET :param_1 ROWS
+FETCH FIRST :param_2 ROWS ONLY;
+SELECT
+  images.row_number
+FROM images
+WHERE
+  images.request_id = :request_id_1
+ORDER BY
+  images.row_number
+OFFSET :param_1 ROWS
+FETCH FIRST :param_2 ROWS ONLY;
+DELETE FROM products
+WHERE
+  products.request_id = :request_id_1 AND products.row_number <= :row_number_1;
+DELETE FROM requests
+WHERE
+  requests.id = :id_1;

@@ -7,6 +7,7 @@ streams, and reading again gives the same rows.
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -46,14 +47,21 @@ class Manifest:
     """
 
     def __init__(
-        self, path: Path, dialect: Dialect, columns: Sequence[str], roles: Roles, max_rows: int
+        self,
+        path: Path,
+        dialect: Dialect,
+        columns: Sequence[str],
+        roles: Roles,
+        *,
+        max_rows: int,
+        max_images: int,
     ) -> None:
         self.columns = tuple(columns)
         self._path = path
         self._dialect = dialect
         self._roles = roles
         self._first, *self._others = roles.urls
-        self._max_rows = max_rows
+        self._max_rows, self._max_images = max_rows, max_images
 
     @property
     def delimiter(self) -> str:
@@ -70,7 +78,7 @@ class Manifest:
         number = images = 0
         for number, (line, record) in enumerate(self._data(), start=1):
             if number > self._max_rows:
-                raise _too_many_rows(problems, self._max_rows, line)
+                raise _too_many("rows", self._max_rows, problems, number, line)
             row = self._read(number, line, record)
             if isinstance(row, list):
                 problems += row
@@ -78,6 +86,8 @@ class Manifest:
                     break
             elif not problems:
                 images += len(row.urls)
+                if images > self._max_images:
+                    raise _too_many("images", self._max_images, problems, number, line)
                 yield row
         if problems := problems or _problems_of_the_whole(number, images):
             raise InvalidCsv(problems)
@@ -153,7 +163,13 @@ class Manifest:
                     yield CsvProblem(code, message, row.number, line, self.columns[index])
 
 
-def open_manifest(path: Path, *, url_columns: Sequence[str] = (), max_rows: int) -> Manifest:
+def open_manifest(
+    path: Path,
+    *,
+    url_columns: Sequence[str] = (),
+    max_rows: int = sys.maxsize,
+    max_images: int = sys.maxsize,
+) -> Manifest:
     """A file whose header is understood; its rows are not looked at yet.
 
     ``url_columns`` name the columns with URLs in place of the names known. Raises InvalidCsv if the
@@ -168,7 +184,8 @@ def open_manifest(path: Path, *, url_columns: Sequence[str] = (), max_rows: int)
         message = "The file is empty: it has no header and no rows."
         raise InvalidCsv([CsvProblem("empty_file", message)])
     wanted = [name for name in url_columns if key(name)]
-    return Manifest(path, dialect, columns, roles(columns, wanted, line), max_rows)
+    found = roles(columns, wanted, line)
+    return Manifest(path, dialect, columns, found, max_rows=max_rows, max_images=max_images)
 
 
 def _without_trailing_blanks(cells: list[str]) -> list[str]:
@@ -192,9 +209,12 @@ def _nul_bytes(columns: Sequence[str], row: Row, line: int) -> list[CsvProblem]:
     ]
 
 
-def _too_many_rows(problems: list[CsvProblem], most: int, line: int) -> InvalidCsv:
-    problem = CsvProblem("too_many_rows", f"The CSV has more than {most:,} rows.", most + 1, line)
-    return InvalidCsv([*problems, problem], code="too_many_rows")
+def _too_many(
+    what: str, most: int, problems: list[CsvProblem], number: int, line: int
+) -> InvalidCsv:
+    code = f"too_many_{what}"
+    problem = CsvProblem(code, f"The CSV has more than {most:,} {what}.", number, line)
+    return InvalidCsv([*problems, problem], code=code)
 
 
 def _problems_of_the_whole(rows: int, images: int) -> list[CsvProblem]:

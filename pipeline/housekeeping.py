@@ -1,4 +1,4 @@
-"""Housekeeping: expired claims, completed requests and due webhooks, beside the images.
+"""Housekeeping beside the images: expired claims, completed requests, due webhooks, broken uploads.
 
 It has a thread of its own, because the output CSV of a large request takes a while.
 """
@@ -13,6 +13,7 @@ from typing import Protocol, Self
 
 from database import Database, Unavailable
 from pipeline.output_csv import complete_requests
+from pipeline.removal import remove_abandoned
 from settings import Settings
 from storage import Storage
 from work_queue.expired_claims import release_expired
@@ -58,6 +59,10 @@ class Housekeeping:
         """
         self._start(self._complete_and_deliver)
 
+    def begin(self) -> None:
+        """The same, and remove what uploads have left half-written."""
+        self._start(self._clean_up)
+
     def sweep_when_due(self) -> None:
         """The same, after expired claims are released; as often as the sweep of an idle worker."""
         if time.monotonic() - self._released_at > self._settings.sweep_seconds:
@@ -73,7 +78,11 @@ class Housekeeping:
 
     def _sweep(self) -> None:
         self._database.write(release_expired, self._settings.claim_limit)
+        self._clean_up()
+
+    def _clean_up(self) -> None:
         self._complete_and_deliver()
+        remove_abandoned(self._database, self._storage, self._settings, self._worker)
 
     def _complete_and_deliver(self) -> None:
         complete_requests(self._database, self._storage, self._settings, self._worker)

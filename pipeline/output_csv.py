@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,11 +70,8 @@ class OutputCsv:
             self._write(StoredManifest(self.db, self.request.id))
 
     def _uploaded(self, path: Path) -> Manifest:
-        return open_manifest(
-            path,
-            url_columns=column_names(self.request.url_column),
-            max_rows=sys.maxsize,  # it was accepted; a limit lowered since must not stop it
-        )
+        # Without limits: it was accepted, and one that was lowered since must not stop it.
+        return open_manifest(path, url_columns=column_names(self.request.url_column))
 
     def _write(self, rows: writer.Rows) -> None:
         with self.storage.output_csv(self.request.public_id) as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
@@ -162,14 +163,16 @@ class ResultWriter:
 
 
 def _log(outcomes: Sequence[Outcome]) -> None:
-    """A line for each image that did not go well, and one for all that did."""
+    """A line for all images that went well, and one for each way in which others did not."""
     completed = [outcome.columns for outcome in outcomes if outcome.status is Status.COMPLETED]
     if completed:
         saved = sum(columns["input_bytes"] - columns["output_bytes"] for columns in completed)
         logger.info("images completed", extra={"count": len(completed), "bytes_saved": saved})
-    for outcome in outcomes:
-        image, code = outcome.image, outcome.columns.get("error_code")
-        if code:
-            place = {"row": image.row_number, "position": image.position}
-            fields = {"request_id": image.public_id, **place, "code": code}
-            logger.info("image %s", outcome.status.lower(), extra=fields)
+    others = Counter(
+        (outcome.image.public_id, outcome.status.lower(), code)
+        for outcome in outcomes
+        if (code := outcome.columns.get("error_code"))
+    )
+    for (public_id, status, code), count in others.items():
+        fields = {"request_id": public_id, "code": code, "count": count}
+        logger.info("images %s", status, extra=fields)

@@ -42,4 +42,5 @@ def open_storage(settings: Settings) -> Storage:
     """
     if settings.storage_url:
         return Bucket(settings.storage_url)
-    return Folders(settings.upload_dir, settings.processed_dir)
+    free = settings.min_free_bytes
+    return Folders(settings.upload_dir, settings.processed_dir, min_free_bytes=free)

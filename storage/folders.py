@@ -29,9 +29,11 @@ FULL_OR_BROKEN = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 class Folders:
     """A Storage on disk; as it keeps nothing open, it may be shared over a fork, too."""
 
-    def __init__(self, upload_dir: Path, processed_dir: Path) -> None:
+    def __init__(self, upload_dir: Path, processed_dir: Path, *, min_free_bytes: int = 0) -> None:
+        """No upload is taken where less than ``min_free_bytes`` of its disk are free."""
         self.upload_dir = upload_dir.absolute()
         self.processed_dir = processed_dir.absolute()
+        self.min_free_bytes = min_free_bytes
 
     def upload_path(self, public_id: UUID) -> Path:
         """Where the uploaded CSV of a request is kept."""
@@ -46,6 +48,7 @@ class Folders:
         path = self.upload_path(public_id)
         try:
             self.upload_dir.mkdir(parents=True, exist_ok=True)
+            self._check_space(self.upload_dir)
             with _written_whole(path) as file:
                 shutil.copyfileobj(source, file, MIB)
             _sync_folder(self.upload_dir)
@@ -104,6 +107,12 @@ class Folders:
                 folder.mkdir(parents=True, exist_ok=True)
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise StorageUnavailable(f"{folder} cannot be written to")
+            self._check_space(folder)
+
+    def _check_space(self, folder: Path) -> None:
+        """What is left is for the images of uploads that were accepted, and for the database."""
+        if shutil.disk_usage(folder).free < self.min_free_bytes:
+            raise StorageUnavailable(f"the disk of {folder} is almost full")
 
 
 def _write_whole(path: Path, content: bytes, *, sync: bool) -> None:

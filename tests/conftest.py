@@ -79,6 +79,7 @@ def photo(seed: int = 0, *, width: int = 160, height: int = 120, format: str = "
     return file.getvalue()
 
 
-def photo_urls(origin: Origin, number: int, **size: int) -> list[str]:
+def photo_urls(origin: Origin, number: int, *, width: int = 160, height: int = 120) -> list[str]:
     """The URLs of that many different photos."""
-    return [origin.on(f"/photo-{n}.jpg", content(photo(n, **size))) for n in range(number)]
+    photos = (photo(n, width=width, height=height) for n in range(number))
+    return [origin.on(f"/photo-{n}.jpg", content(each)) for n, each in enumerate(photos)]

@@ -85,7 +85,7 @@ class System:
     """API, worker, Redis and database; use as a context manager, which starts all of them."""
 
     def __init__(self, folder: Path, database_url: str, **environment: str) -> None:
-        self.folder = folder
+        self.folder, self.database_url = folder, database_url
         self.redis = Redis(folder)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from work_queue.models import Image, Webhook
-from work_queue.predicates import is_due, is_expired, is_ready_to_complete
+from work_queue.predicates import is_abandoned, is_due, is_expired, is_ready_to_complete
 from work_queue.statements import (
     CLAIM_IMAGES,
     NEXT_HOST,
@@ -89,6 +89,7 @@ def work_is_due(tx: Connection) -> bool:
         sa.exists().where(is_due(Webhook)),
         sa.exists().where(is_expired(Webhook)),
         sa.exists().where(is_ready_to_complete()),
+        sa.exists().where(is_abandoned()),
     )
     return tx.scalar(sa.select(sa.literal(1)).where(sa.or_(*due))) is not None
 

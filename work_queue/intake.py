@@ -1,26 +1,35 @@
-"""An upload's rows into the database: all of them, or none."""
+"""An upload's rows into the database: all of them, or none.
+
+A large upload is written in steps, so that no other writer waits for more than one of them. Nobody
+sees the request before it is whole; what is left of one that broke off is removed.
+"""
 
 from __future__ import annotations
 
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import NamedTuple, Protocol
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from database import Database, Unavailable
 from work_queue.bulk_insert import BulkInsert
 from work_queue.column_types import fit_column
 from work_queue.models import MAX_HOST, Host, Image, Product, Request
+from work_queue.predicates import is_partial
 from work_queue.sql_functions import utc_now
-from work_queue.statements import MARK_COPIES
+from work_queue.statements import FIND_COPIES, MARK_COPIES, as_json
 from work_queue.statuses import Status
 
+Copy = sa.Row[*tuple[Any, ...]]  # of an image, and of the first one with its URL
 AUTHORITY = re.compile("[/?#]")  # ends the host of a URL, and stands twice before it
-CHUNK = 2_000  # rows of one insert, so that memory stays small
+BATCH = 8_000  # rows and images of one step: some 20 ms
+STEP_SECONDS = 300  # after which an upload that takes no further step has broken off
 
 
 class ProductRow(Protocol):
@@ -68,57 +77,138 @@ IMAGES = BulkInsert(
 HOSTS = BulkInsert(Host, ("number", "host"), {})
 
 
-def store_request(tx: Connection, request: NewRequest, rows: Iterable[ProductRow]) -> Stored:
+@dataclass
+class Batch:
+    """The rows of one step, as tuples of the columns that are inserted."""
+
+    products: list[tuple[int, str, str]] = field(default_factory=list)
+    images: list[tuple[int, int, str, int]] = field(default_factory=list)
+    hosts: list[tuple[int, str]] = field(default_factory=list)
+
+    def is_full(self) -> bool:
+        return len(self.products) + len(self.images) >= BATCH
+
+
+def store_request(db: Database, request: NewRequest, rows: Iterable[ProductRow]) -> Stored:
     """Write a request with all its rows and images, or, where ``rows`` raises, nothing.
 
-    It may be run again after the answer to a commit was lost: what is there already is returned.
+    Raises Unavailable: then the request may be there all the same, if a last answer was lost.
     """
-    if stored := _stored_before(tx, request.public_id):
-        return stored
-    counters = dict.fromkeys(
-        ("row_count", "total", "completed", "failed", "bytes_in", "bytes_out"), 0
-    )
-    request_id = tx.execute(
-        sa.insert(Request)
-        .values(status=Status.PENDING, created_at=utc_now(), **vars(request), **counters)
-        .returning(Request.id)
-    ).scalar_one()
-    stored = _store_rows(tx, request_id, rows)
-    MARK_COPIES.run(tx, request_id=request_id)
-    totals = {"row_count": stored.rows, "total": stored.images}
-    tx.execute(sa.update(Request).where(Request.id == request_id).values(**totals))
+    batches = _batches(rows)
+    first, second = next(batches, Batch()), next(batches, None)
+    if second is None:
+        return db.write(_store_at_once, request, first)
+    return _store_in_steps(db, request, chain((first, second), batches))
+
+
+def _batches(rows: Iterable[ProductRow]) -> Iterator[Batch]:
+    hosts: dict[str, int] = {}
+    batch = Batch()
+    for row in rows:
+        batch.products.append((row.number, row.serial_number, row.product_name))
+        for position, url in enumerate(row.urls, start=1):
+            host = fit_column(AUTHORITY.split(url, 3)[2].lower(), MAX_HOST)
+            if host not in hosts:
+                hosts[host] = len(hosts) + 1
+                batch.hosts.append((hosts[host], host))
+            batch.images.append((row.number, position, url, hosts[host]))
+        if batch.is_full():
+            yield batch
+            batch = Batch()
+    if batch.products:
+        yield batch
+
+
+def _store_at_once(tx: Connection, request: NewRequest, batch: Batch) -> Stored:
+    """A small upload in one transaction; after a lost answer, what is there already."""
+    stored = Stored(len(batch.products), len(batch.images))
+    if _id_of(tx, request) is None:
+        request_id = _insert(tx, request, row_count=stored.rows, total=stored.images)
+        _insert_rows(tx, request_id, batch)
+        _mark_copies(tx, _find_copies(tx, request_id))
     return stored
 
 
-def _stored_before(tx: Connection, public_id: uuid.UUID) -> Stored | None:
-    found = tx.execute(
-        sa.select(Request.row_count, Request.total).where(Request.public_id == public_id)
-    ).first()
-    return None if found is None else Stored(*found)
+def _store_in_steps(db: Database, request: NewRequest, batches: Iterable[Batch]) -> Stored:
+    request_id = db.write(_begin, request)
+    rows = images = 0
+    try:
+        for batch in batches:
+            db.write(_add, request_id, batch)
+            rows, images = rows + len(batch.products), images + len(batch.images)
+        copies = db.read(_find_copies, request_id)
+        for start in range(0, len(copies), BATCH):
+            db.write(_mark_copies, copies[start : start + BATCH])
+        db.write(_finish, request_id, rows, images)
+    except BaseException:
+        with suppress(Unavailable):  # then its lease runs out
+            db.write(_give_up, request_id)
+        raise
+    return Stored(rows, images)
 
 
-def _store_rows(tx: Connection, request_id: int, rows: Iterable[ProductRow]) -> Stored:
-    hosts: dict[str, int] = {}
-    row_count = image_count = 0
-    remaining = iter(rows)
-    while chunk := list(islice(remaining, CHUNK)):
-        images = list(_images_of(chunk, hosts))
-        PRODUCTS.run(
-            tx, request_id, [(row.number, row.serial_number, row.product_name) for row in chunk]
-        )
-        for start in range(0, len(images), CHUNK):
-            IMAGES.run(tx, request_id, images[start : start + CHUNK])
-        row_count, image_count = row_count + len(chunk), image_count + len(images)
-    if hosts:
-        HOSTS.run(tx, request_id, [(number, host) for host, number in hosts.items()])
-    return Stored(row_count, image_count)
+def _begin(tx: Connection, request: NewRequest) -> int:
+    """A request that nobody sees yet; after a lost answer, the one that is there already."""
+    found = _id_of(tx, request)
+    hidden = {"row_count": 0, "total": 0, "is_whole": False, "lease_until": utc_now(STEP_SECONDS)}
+    return _insert(tx, request, **hidden) if found is None else found
 
 
-def _images_of(
-    rows: Sequence[ProductRow], hosts: dict[str, int]
-) -> Iterator[tuple[int, int, str, int]]:
-    """The images of some rows; a host met for the first time is added to ``hosts``."""
-    for row in rows:
-        for position, url in enumerate(row.urls, start=1):
-            host = fit_column(AUTHORITY.split(url, 3)[2].lower(), MAX_HOST)
-            yield row.number, position, url, hosts.setdefault(host, len(hosts) + 1)
+def _add(tx: Connection, request_id: int, batch: Batch) -> None:
+    """Some rows with their images; after a lost answer they are there already."""
+    if not _update_partial(tx, request_id, lease_until=utc_now(STEP_SECONDS)):
+        raise Unavailable("an upload took too long and was taken for one that broke off")
+    number = batch.products[0][0]
+    first = sa.and_(Product.request_id == request_id, Product.row_number == number)
+    if tx.scalar(sa.select(Product.row_number).where(first)) is None:
+        _insert_rows(tx, request_id, batch)
+
+
+def _finish(tx: Connection, request_id: int, rows: int, images: int) -> None:
+    """From here on everybody sees it; after a lost answer they do already."""
+    whole = {"row_count": rows, "total": images, "is_whole": True, "lease_until": None}
+    if _update_partial(tx, request_id, **whole):
+        return
+    if tx.scalar(sa.select(Request.is_whole).where(Request.id == request_id)) is not True:
+        raise Unavailable("an upload took too long and was taken for one that broke off")
+
+
+def _give_up(tx: Connection, request_id: int) -> None:
+    """Let it be removed; not if it is whole after all."""
+    _update_partial(tx, request_id, lease_until=utc_now())
+
+
+def _update_partial(tx: Connection, request_id: int, **values: Any) -> bool:
+    """False where it is whole, or being removed."""
+    own = sa.and_(Request.id == request_id, is_partial(), Request.claimed_by.is_(None))
+    return tx.execute(sa.update(Request).where(own).values(**values)).rowcount == 1
+
+
+def _id_of(tx: Connection, request: NewRequest) -> int | None:
+    return tx.scalar(sa.select(Request.id).where(Request.public_id == request.public_id))
+
+
+def _insert(tx: Connection, request: NewRequest, **values: Any) -> int:
+    counters = dict.fromkeys(("completed", "failed", "bytes_in", "bytes_out"), 0)
+    return tx.execute(
+        sa.insert(Request)
+        .values(status=Status.PENDING, created_at=utc_now(), **vars(request), **counters, **values)
+        .returning(Request.id)
+    ).scalar_one()
+
+
+def _insert_rows(tx: Connection, request_id: int, batch: Batch) -> None:
+    PRODUCTS.run(tx, request_id, batch.products)
+    for table, rows in ((IMAGES, batch.images), (HOSTS, batch.hosts)):
+        if rows:
+            table.run(tx, request_id, rows)
+
+
+def _find_copies(tx: Connection, request_id: int) -> Sequence[Copy]:
+    return FIND_COPIES.run(tx, request_id=request_id).all()
+
+
+def _mark_copies(tx: Connection, copies: Sequence[Copy]) -> None:
+    if copies:
+        rows = [{"id": image_id, "copy_of": first_id} for image_id, first_id in copies]
+        MARK_COPIES.run(tx, rows=as_json(rows))

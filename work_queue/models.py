@@ -77,7 +77,11 @@ def partial_index(name: str, *columns: str, where: str, include: Sequence[str] =
 
 
 class Request(Base):
-    """One uploaded CSV: its options, its counters, and who is writing its output CSV."""
+    """One uploaded CSV: its options, its counters, and who is writing its output CSV.
+
+    ``is_whole`` is false while a large upload is written and while what is left of one is removed:
+    nobody sees the request, and its lease says how long somebody is at it.
+    """
 
     __tablename__ = "requests"
     id: Mapped[int] = identity()
@@ -103,14 +107,18 @@ class Request(Base):
     lease_until: Mapped[datetime | None]
     max_bytes: Mapped[int | None]
     keep_dimensions: Mapped[bool] = mapped_column(server_default=sa.false())
+    is_whole: Mapped[bool] = mapped_column(server_default=sa.true())
     __table_args__ = (
         one_of(Status.PENDING, Status.PROCESSING, Status.COMPLETED),
         sa.CheckConstraint("completed + failed <= total", name="counters"),
         partial_index(
             "ix_requests_open",
             *("served_at", "id"),
-            where="status <> 'Completed'",
-            include=("completed", "failed", "total", "lease_until"),
+            where="status <> 'Completed' AND is_whole = 1",
+            include=("completed", "failed", "total", "lease_until", "is_whole"),
+        ),
+        partial_index(
+            "ix_requests_partial", "lease_until", where="is_whole = 0", include=("is_whole",)
         ),
     )
 

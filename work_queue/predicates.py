@@ -38,9 +38,24 @@ def is_held(table: Any, worker: Any) -> Condition:
     return sa.and_(is_status(table.status, Status.PROCESSING), table.claimed_by == worker)
 
 
+def is_whole() -> Condition:
+    """All of the request is there; nobody is to see another one."""
+    return Request.is_whole == sa.true()
+
+
 def is_open() -> Condition:
     """The request is not completed."""
-    return sa.not_(is_status(Request.status, Status.COMPLETED))
+    return sa.and_(sa.not_(is_status(Request.status, Status.COMPLETED)), is_whole())
+
+
+def is_partial() -> Condition:
+    """The request is being written, or has been left half-written."""
+    return Request.is_whole == sa.false()
+
+
+def is_abandoned() -> Condition:
+    """It is partial, and whoever was at it has stopped."""
+    return sa.and_(is_partial(), Request.lease_until < utc_now())
 
 
 def is_ready_to_complete() -> Condition:

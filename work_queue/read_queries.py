@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from work_queue.models import Figures, Image, Product, Request, Webhook, WebhookAttempt
-from work_queue.predicates import is_after
+from work_queue.predicates import is_after, is_whole
 from work_queue.statuses import Status
 
 PAGE = 2_000  # rows of a request that are read at once
@@ -106,7 +106,7 @@ REQUEST_WITH_WEBHOOKS: sa.Select[*tuple[Any, ...]] = (
     )
     .outerjoin(Webhook, Webhook.request_id == Request.id)
     .outerjoin(WebhookAttempt, WebhookAttempt.webhook_id == Webhook.id)
-    .where(Request.public_id == sa.bindparam("public_id"))
+    .where(Request.public_id == sa.bindparam("public_id"), is_whole())
     .order_by(Webhook.id.desc(), WebhookAttempt.number)
 )
 AT_WEBHOOK = len(RequestRow._fields)  # of the columns of that statement

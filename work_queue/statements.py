@@ -106,27 +106,42 @@ def types_of(table: type[Any], names: Sequence[str]) -> dict[str, str]:
 # A URL that stands many times in a request is worked on once, for its first image. SQL Server sorts
 # fingerprints, because it would reserve memory for 4,000 characters a URL; they also tell "A" from
 # "a", which its collation does not.
-MARK_COPIES = Statement(
+FIND_COPIES = Statement(
     sqlite="""
-UPDATE images
-SET copy_of = firsts.first_id
+SELECT id, first_id
 FROM (
     SELECT id, MIN(id) OVER (PARTITION BY input_url) AS first_id
     FROM images
     WHERE request_id = :request_id
 ) AS firsts
-WHERE images.id = firsts.id AND firsts.first_id < firsts.id
+WHERE first_id < id
 """,
     sql_server="""
-UPDATE images
-SET copy_of = firsts.first_id
+SELECT id, first_id
 FROM (
     SELECT id, MIN(id) OVER (PARTITION BY HASHBYTES('SHA2_256', input_url)) AS first_id
     FROM images
     WHERE request_id = :request_id
 ) AS firsts
-INNER JOIN images ON images.id = firsts.id
-WHERE firsts.first_id < firsts.id
+WHERE first_id < id
+""",
+)
+
+COPY = types_of(Image, ("id", "copy_of"))
+
+MARK_COPIES = Statement(
+    sqlite=f"""
+UPDATE images
+SET copy_of = given.copy_of
+FROM {sqlite_rows(COPY)}
+WHERE images.id = given.id
+""",
+    sql_server=f"""
+UPDATE images
+SET copy_of = given.copy_of
+FROM {sql_server_rows(COPY)}
+INNER LOOP JOIN images WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_images (id)))
+    ON images.id = given.id
 """,
 )
 
@@ -175,7 +190,7 @@ JOIN hosts AS due ON due.request_id = requests.id AND due.number = (
     SELECT hosts.number {of_sqlite}
     LIMIT 1
 )
-WHERE requests.status <> 'Completed' {started}
+WHERE requests.status <> 'Completed' AND requests.is_whole = 1 {started}
 ORDER BY requests.served_at, requests.id
 LIMIT 1
 """,
@@ -185,7 +200,7 @@ FROM requests
 CROSS APPLY (
     SELECT TOP (1) hosts.number, hosts.host {of_sql_server}
 ) AS due
-WHERE requests.status <> N'Completed' {started}
+WHERE requests.status <> N'Completed' AND requests.is_whole = 1 {started}
 ORDER BY requests.served_at, requests.id
 """,
         uuids=("public_id",),

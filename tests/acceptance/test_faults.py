@@ -7,13 +7,20 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from database import Database
 from tests.conftest import photo, photo_urls
 from tests.origin import Origin, content
 from tests.system import System, csv_of, eventually
+from work_queue.models import Base, Image, Product, Request
+from work_queue.sql_functions import utc_now
 
 LARGE_PICTURE = 150 * 1024 * 1024  # a worker has 80 MiB without one, one of 24 megapixels 70 more
 OwnSystem = Callable[..., System]
@@ -135,6 +142,57 @@ def test_the_api_killed_and_started_again_answers_as_before(
     system.start_api()
 
     assert_all_is_there_once(system, system.completed(request_id))
+
+
+def test_an_upload_cut_short_by_a_kill_of_the_api_leaves_nothing(own_system: OwnSystem) -> None:
+    system = own_system(MAX_UPLOAD_BYTES=str(64 * 1024 * 1024))
+    database = Database(system.database_url)
+    large = csv_of(*((f"Cup {n}", f"http://a.example/{n}.jpg") for n in range(200_000)))
+    with ThreadPoolExecutor(1) as thread:
+        upload = thread.submit(system.upload, large)
+        eventually(lambda: database.read(rows_of, Product))
+        system.kill("api")
+        assert upload.exception()
+    assert database.read(rows_of, Request) == 1
+
+    database.write(let_leases_run_out)  # as after five minutes
+
+    eventually(lambda: database.read(rows_of, Request) == 0)
+    assert database.read(rows_of, Product) == database.read(rows_of, Image) == 0
+    assert [*(system.folder / "uploads").glob("*.csv")] == []
+
+
+def rows_of(tx: Connection, table: type[Base]) -> int:
+    return tx.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+def let_leases_run_out(tx: Connection) -> None:
+    tx.execute(sa.update(Request).values(lease_until=utc_now()))
+
+
+def test_no_upload_is_taken_when_the_disk_is_almost_full(own_system: OwnSystem) -> None:
+    system = own_system(MIN_FREE_BYTES=str(2**60))
+
+    refused = system.upload(csv_of(("Cup", "http://a.example/1.jpg")))
+    ready = system.get("/readyz")
+
+    for answer in (refused, ready):
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert [*(system.folder / "uploads").iterdir()] == []
+
+
+def test_many_failures_of_one_kind_are_one_line_of_the_log(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    gone = [origin.url(f"/gone-{n}.jpg") for n in range(300)]
+
+    system.completed(system.accepted(csv_of(("Cup", *gone))))
+
+    lines = (system.folder / "system.log").read_text().splitlines()
+    failed = [line for line in lines if "code=http_404" in line]
+    assert sum(int(line.rpartition("count=")[2]) for line in failed) == 300
+    assert len(failed) <= 100
 
 
 def test_an_image_that_stops_every_worker_ends_and_the_others_do_not_suffer(

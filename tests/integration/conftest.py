@@ -38,7 +38,7 @@ def store(database: Database) -> Stores:
 
     def stored(*urls: str, webhook_url: str | None = None) -> uuid.UUID:
         new = NewRequest(public_id=uuid.uuid4(), file_name="a.csv", webhook_url=webhook_url)
-        database.write(store_request, new, [Product(1, urls)])
+        store_request(database, new, [Product(1, urls)])
         return new.public_id
 
     return stored

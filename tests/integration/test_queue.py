@@ -20,7 +20,7 @@ from work_queue.claims import HEAD_START, ClaimedImage, claim_images, renew_clai
 from work_queue.completion import FinishedRequest, claim_finished, complete_request, finished_images
 from work_queue.expired_claims import count_crash, release_expired
 from work_queue.intake import NewRequest, store_request
-from work_queue.models import Image, Product, Request, Webhook
+from work_queue.models import Image, Request, Webhook
 from work_queue.notifications import claim_webhooks
 from work_queue.outcomes import Outcome, record_outcomes
 from work_queue.statuses import Status
@@ -287,7 +287,7 @@ def test_a_request_whose_finisher_stopped_is_finished_by_another(
 def test_the_results_of_a_large_request_come_in_order(database: Database) -> None:
     rows = [Row(n, tuple(urls(n % 3))) for n in range(1, 4000)]
     new = NewRequest(public_id=uuid.uuid4(), file_name="a.csv")
-    database.write(store_request, new, rows)
+    store_request(database, new, rows)
     request = request_of(database, new.public_id)
     finished = FinishedRequest(request.id, new.public_id, None)
     with database.engine.begin() as tx:
@@ -296,19 +296,6 @@ def test_the_results_of_a_large_request_come_in_order(database: Database) -> Non
     found = [(r.row_number, r.position) for r in finished_images(database, "ann", finished, 60)]
 
     assert found == [(row.number, p + 1) for row in rows for p in range(len(row.urls))]
-
-
-def test_rows_that_raise_leave_nothing_behind(database: Database) -> None:
-    def rows() -> Iterable[Row]:
-        yield from (Row(n, ("http://a.example/1.jpg",)) for n in range(1, 5000))
-        raise ValueError("row 5000 is bad")
-
-    with pytest.raises(ValueError, match="row 5000"):
-        database.write(store_request, NewRequest(public_id=uuid.uuid4(), file_name="a"), rows())
-
-    with database.reading.connect() as tx:
-        assert tx.scalar(sa.select(sa.func.count()).select_from(Product)) == 0
-        assert statuses(database) == []
 
 
 def test_there_is_nothing_due_when_all_is_done(database: Database, store: Stores) -> None:

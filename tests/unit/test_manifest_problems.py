@@ -137,6 +137,15 @@ def test_too_many_rows_are_refused_at_the_first_too_many(tmp_path: Path) -> None
     assert "more than 3 rows" in answer.detail
 
 
+def test_too_many_images_are_refused_at_the_first_row_with_too_many(tmp_path: Path) -> None:
+    (tmp_path / "upload.csv").write_text(HEADER + GOOD * 3)
+    rows = iter(open_manifest(tmp_path / "upload.csv", max_images=2))
+    assert len([next(rows), next(rows)]) == 2
+    with pytest.raises(InvalidCsv, match="row 3, line 4: The CSV has more than 2 images") as raised:
+        next(rows)
+    assert raised.value.code == "too_many_images"
+
+
 def test_as_many_rows_as_allowed_are_taken(tmp_path: Path) -> None:
     (tmp_path / "upload.csv").write_text(HEADER + GOOD * 3)
     assert len([*open_manifest(tmp_path / "upload.csv", max_rows=3)]) == 3

@@ -1,0 +1,22 @@
+"""Uploads that broke off while they were written are removed: the file first, then the rows."""
+
+from __future__ import annotations
+
+import logging
+
+from database import Database
+from settings import Settings
+from storage import Storage
+from work_queue.removal import claim_removal, remove_batch
+
+logger = logging.getLogger(__name__)
+
+
+def remove_abandoned(db: Database, storage: Storage, settings: Settings, worker: str) -> None:
+    """Remove all there are, in steps that hold nobody up."""
+    lease = settings.lease_seconds
+    while removal := db.write(claim_removal, worker, lease):
+        storage.drop_upload(removal.public_id)
+        while db.write(remove_batch, worker, removal.id, lease):
+            pass
+        logger.info("upload removed", extra={"request_id": removal.public_id})
