@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from PIL import Image
 
+from compress import time_limit
 from compress.input_image import too_large
 from compress.options import Compressed, Options
 from compress.steps import (
@@ -37,15 +38,20 @@ DEFAULTS = Options()
 
 
 def compress(
-    original: bytes, options: Options = DEFAULTS, *, max_pixels: int = 100_000_000
+    original: bytes,
+    options: Options = DEFAULTS,
+    *,
+    max_pixels: int = 100_000_000,
+    cpu_seconds: float = 60,
 ) -> Compressed:
     """The image in at most ``100 - reduce_by`` percent of its bytes, where that is possible.
 
     Never larger than the input; ``target_met`` says whether it fits. The same input gives the same
-    bytes, but for the time of creation in an animated AVIF. Raises Unreadable, also for an image
-    with more than ``max_pixels`` in all its frames together.
+    bytes, but for the time of creation in an animated AVIF, and for one that takes more than
+    ``cpu_seconds``: then the best so far is taken. Raises Unreadable, also for an image with more
+    than ``max_pixels`` in all its frames together.
     """
-    with _pillow_limited_to(max_pixels):
+    with _pillow_limited_to(max_pixels), time_limit.limited_to(cpu_seconds):
         state = start(original, options, max_pixels)
         for step in STEPS:
             step(state)

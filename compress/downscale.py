@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from compress import colour
+from compress import colour, time_limit
 from compress.decoded_image import DecodedImage
 from compress.encoding import Encoding
 from compress.visibility import visible_error
@@ -42,6 +42,8 @@ def encode_downscaled(
         encoding = encode(image)
         yield Result(encoding, image)
         if not may_lose_pixels or (encoding.fits(budget) and encoding.acceptable):
+            break
+        if time_limit.is_over():
             break
         factor *= _step(budget, encoding)
 

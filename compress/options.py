@@ -39,7 +39,8 @@ class Compressed:
     width divided by the input's; 1.0 keeps the dimensions. ``encodes`` counts full encodes, not
     those of samples. ``missed_because`` is empty where the target was met, else one of
     would_damage (every smaller result was refused, see ``damage``), keep_dimensions (only fewer
-    pixels would fit) and no_smaller (no encoding of it is small enough).
+    pixels would fit), took_too_long (of the searches, before one fitted) and no_smaller (no
+    encoding of it is small enough).
     """
 
     content: bytes

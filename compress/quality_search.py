@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from compress import time_limit
 from compress.encoding import Encoding
 
 # A result between this share of the budget and all of it ends the search, and the next candidate
@@ -91,7 +92,8 @@ def start_from_sample(
     while len(tried) < max_encodes:
         tried.append(Candidate(coarseness, encode(coarseness)))
         coarseness = _next(tried, budget, search_range)
-        if abs(coarseness - tried[-1].coarseness) < abs(tolerance / search_range.slope):
+        is_close = abs(coarseness - tried[-1].coarseness) < abs(tolerance / search_range.slope)
+        if is_close or time_limit.is_over():
             break
     return replace(search_range, start=coarseness)
 
@@ -123,7 +125,7 @@ def _is_done(tried: list[Candidate], budget: int, search_range: SearchRange) -> 
         good = close or last.coarseness <= search_range.finest
     else:
         good = last.coarseness >= search_range.coarsest
-    is_last = len(tried) == MAX_ENCODES
+    is_last = len(tried) == MAX_ENCODES or time_limit.is_over()
     return good or is_last or _next(tried, budget, search_range) == last.coarseness
 
 

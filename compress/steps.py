@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
-from compress import colour, convert, damage, downscale
+from compress import colour, convert, damage, downscale, time_limit
 from compress.decoded_image import DecodedImage, decode
 from compress.encoding import Encoding, lossless
 from compress.formats import FORMATS, output_format
@@ -176,6 +176,8 @@ def _is_damaged(state: State, result: downscale.Result) -> bool:
 
 
 def _missed_because(state: State, fitting: list[downscale.Result]) -> str:
+    if time_limit.is_over():
+        return "took_too_long"
     if fitting:
         return "would_damage"
     if state.source.may_lose_pixels or state.format == "ico":

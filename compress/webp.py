@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from compress import colour, palette
+from compress import colour, palette, time_limit
 from compress.damage import is_flat
 from compress.decoded_image import DecodedImage
 from compress.encoding import Encoding, lossless, save_to_bytes
@@ -64,6 +64,8 @@ def _encode_flat(image: DecodedImage, budget: int) -> Encoding:
     packed: dict[float, bytes] = {}
 
     def fits(step: float) -> bool:
+        if packed and time_limit.is_over():
+            return True
         (reduced,) = palettes.reduce((frame,), step)
         packed[step] = _encode_exactly(reduced, **options)
         return len(packed[step]) <= budget

@@ -12,7 +12,8 @@ from typing import Self
 
 logger = logging.getLogger(__name__)
 
-STUCK_SECONDS = 900.0  # in one image; a drawing of 100 megapixels took 36, more when busy
+# In one image; a drawing of 100 megapixels took 36, and after 60 of CPU every search ends.
+STUCK_SECONDS, STUCK_CPU_SECONDS = 900.0, 180.0
 CHECK_SECONDS = 10.0
 
 
@@ -20,7 +21,7 @@ class Watchdog:
     """Use as a context manager, and watch() around each compression."""
 
     def __init__(self) -> None:
-        self._since: float | None = None
+        self._since: tuple[float, float] | None = None  # of the clock and of the process time
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
@@ -35,7 +36,7 @@ class Watchdog:
     @contextmanager
     def watch(self) -> Iterator[None]:
         """Around the compression of one image: if it never ends, the process does."""
-        self._since = time.monotonic()
+        self._since = time.monotonic(), time.process_time()
         try:
             yield
         finally:
@@ -44,6 +45,11 @@ class Watchdog:
     def _run(self) -> None:
         while not self._is_over.wait(CHECK_SECONDS):
             since = self._since
-            if since is not None and time.monotonic() - since > STUCK_SECONDS:
+            if since is not None and _is_stuck(*since):
                 logger.critical("one image took too long: the worker process ends itself")
                 os._exit(os.EX_SOFTWARE)
+
+
+def _is_stuck(started: float, cpu_before: float) -> bool:
+    cpu = time.process_time() - cpu_before
+    return time.monotonic() - started > STUCK_SECONDS or cpu > STUCK_CPU_SECONDS

@@ -159,6 +159,7 @@ function statusInWords({ status, error }) {
 const MISSED = {
   would_damage: "Anything smaller would have shown damage.",
   keep_dimensions: "Anything smaller would have needed fewer pixels.",
+  took_too_long: "It took too long to find a smaller one.",
   no_smaller: "No smaller file of it could be made.",
 };
 

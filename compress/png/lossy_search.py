@@ -10,7 +10,7 @@ import bisect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from compress import colour
+from compress import colour, time_limit
 from compress.decoded_image import DecodedImage
 from compress.encoding import Encoding
 from compress.png.estimate import Estimate
@@ -163,6 +163,8 @@ def _is_worth_packing(state: LossySearch) -> bool:
     Of steps each that is predicted to be the best, up to MAX_PACKED.
     """
     if state.coarseness in state.packed or len(state.packed) == MAX_PACKED:
+        return False
+    if state.packed and time_limit.is_over():
         return False
     if state.reduction.steps:
         return True
