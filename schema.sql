@@ -41,8 +41,8 @@ BEGIN
     );
 END;
 IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
-    INSERT INTO dbo.alembic_version (version_num) VALUES ('0005');
-IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0005')
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0006');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0006')
 BEGIN
     RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
     SET NOEXEC ON;
@@ -78,6 +78,7 @@ BEGIN
         max_bytes INT NULL,
         keep_dimensions BIT NOT NULL DEFAULT 0,
         is_whole BIT NOT NULL DEFAULT 1,
+        claimed INT NULL,
         CONSTRAINT pk_requests PRIMARY KEY (id),
         CONSTRAINT ck_requests_status CHECK (status IN (N'Pending', N'Processing', N'Completed')),
         CONSTRAINT ck_requests_counters CHECK (completed + failed <= total),
@@ -101,6 +102,8 @@ BEGIN
         request_id BIGINT NOT NULL,
         number INT NOT NULL,
         host NVARCHAR(255) NOT NULL,
+        timeouts INT NULL,
+        rests_until DATETIME2(3) NULL,
         CONSTRAINT pk_hosts PRIMARY KEY (request_id, number),
         CONSTRAINT fk_hosts_requests FOREIGN KEY (request_id)
             REFERENCES dbo.requests (id) ON DELETE CASCADE

@@ -99,7 +99,7 @@ def process() -> Process:
     client = HttpClient(
         allowed_ports=chosen.allowed_ports,
         allowed_private_hosts=chosen.allowed_private_hosts,
-        connections=chosen.download_concurrency,
+        connections=2 * chosen.download_concurrency,  # as many threads as HostLimits has
     )
     storage = open_storage(chosen)
     processor = Processor(

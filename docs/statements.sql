@@ -192,10 +192,11 @@ WHERE
 -- served longest ago.
 SELECT TOP (1) requests.id, due.number, due.host, requests.public_id, requests.reduce_by, requests.format,
     requests.max_width, requests.max_height, requests.max_bytes, requests.keep_dimensions,
+    COALESCE(due.timeouts, 0) AS timeouts,
     requests.total - requests.completed - requests.failed AS remaining
 FROM requests
 CROSS APPLY (
-    SELECT TOP (1) hosts.number, hosts.host 
+    SELECT TOP (1) hosts.number, hosts.host, hosts.timeouts 
     FROM hosts
     WHERE hosts.request_id = requests.id
         AND hosts.number >= (
@@ -203,7 +204,9 @@ CROSS APPLY (
             WHERE images.request_id = requests.id
                 AND images.status = N'Pending' AND images.copy_of IS NULL
         )
+        AND (hosts.rests_until IS NULL OR hosts.rests_until <= CAST(SYSUTCDATETIME() AS DATETIME2(3)))
         AND hosts.host NOT IN (SELECT host FROM OPENJSON(:hosts) WITH (host NVARCHAR(255) '$'))
+        AND (requests.id NOT IN (SELECT id FROM OPENJSON(:capped) WITH (id BIGINT '$')) OR hosts.host IN (SELECT host FROM OPENJSON(:known) WITH (host NVARCHAR(255) '$')))
         AND EXISTS (
             SELECT 1 FROM images
             WHERE images.request_id = hosts.request_id AND images.host_number = hosts.number
@@ -227,9 +230,12 @@ SET status = N'Processing', attempts = attempts + 1,
 OUTPUT inserted.id, inserted.row_number, inserted.position, inserted.input_url,
     inserted.attempts, inserted.crash_count;
 UPDATE requests WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
-SET status = N'Processing',
-    served_at = CASE WHEN completed + failed >= :head_start THEN CAST(SYSUTCDATETIME() AS DATETIME2(3))
-        ELSE served_at END
+SET status = N'Processing', claimed = COALESCE(claimed, 0) + :claimed,
+    served_at = CASE
+        WHEN COALESCE(claimed, 0) + :claimed < :head_start
+            AND created_at > CAST(DATEADD(millisecond, :since, SYSUTCDATETIME()) AS DATETIME2(3)) THEN served_at
+        ELSE CAST(SYSUTCDATETIME() AS DATETIME2(3))
+    END
 WHERE id = :request_id;
 
 -- claims.renew_claims: Extend the leases of claimed images.
@@ -277,6 +283,17 @@ OUTPUT inserted.completed + inserted.failed, inserted.total
 FROM OPENJSON(:rows) WITH (id BIGINT, completed INTEGER, failed INTEGER, bytes_in BIGINT, bytes_out BIGINT) AS given
 INNER LOOP JOIN requests WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_requests (id)))
     ON requests.id = given.id;
+UPDATE hosts 
+SET timeouts = CASE WHEN given.timeouts = 0 THEN 0 ELSE COALESCE(hosts.timeouts, 0) + given.timeouts END,
+    rests_until = CASE
+        WHEN given.timeouts = 0 OR COALESCE(hosts.timeouts, 0) + given.timeouts >= 50 THEN NULL
+        WHEN (COALESCE(hosts.timeouts, 0) + given.timeouts) / 5 > COALESCE(hosts.timeouts, 0) / 5
+            THEN CAST(DATEADD(millisecond, 1000 * POWER(2, (COALESCE(hosts.timeouts, 0) + given.timeouts) / 5 - 1), SYSUTCDATETIME()) AS DATETIME2(3))
+        ELSE hosts.rests_until
+    END
+FROM OPENJSON(:rows) WITH (request_id BIGINT, number INTEGER, timeouts INTEGER) AS given
+INNER LOOP JOIN hosts WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_hosts (request_id, number)))
+    ON hosts.request_id = given.request_id AND hosts.number = given.number;
 
 -- expired_claims.release_expired: Release the claims of workers that crashed; poison images have
 -- failed.

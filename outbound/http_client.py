@@ -17,6 +17,7 @@ import certifi
 from requests import PreparedRequest
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError, HTTPError, LocationValueError
+from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
 from outbound.address_policy import AddressPolicy
 from outbound.errors import OutboundError
@@ -24,6 +25,7 @@ from outbound.transport import TlsDeadlineSocket, Transfer, current_transfer, po
 
 MAX_REDIRECTS = 5
 MAX_RETRY_AFTER = 300.0
+FIRST_BYTE_SECONDS = 10.0  # for a connection and the first byte of each answer to get()
 CHUNK_BYTES = 256 * 1024
 PORTS = {"http": 80, "https": 443}
 REDIRECTS = {301, 302, 303, 307, 308}
@@ -69,11 +71,13 @@ class HttpClient:
         allowed_ports: frozenset[int],
         allowed_private_hosts: frozenset[tuple[str, int]],
         connections: int,
+        first_byte_seconds: float = FIRST_BYTE_SECONDS,
         ca_file: str = certifi.where(),
     ) -> None:
         context = ssl.create_default_context()
         context.load_verify_locations(ca_file)
         context.sslsocket_class = TlsDeadlineSocket
+        self._first_byte_seconds = first_byte_seconds
         self._policy = AddressPolicy(allowed_ports, allowed_private_hosts, connections)
         self._pools = pool_manager(connections, context)
 
@@ -85,6 +89,7 @@ class HttpClient:
         with self._transfer(seconds):
             for _ in range(MAX_REDIRECTS + 1):
                 request = self._prepare("GET", url, ACCEPT)
+                current_transfer.get().await_answer(self._first_byte_seconds)
                 response = self._exchange(request, lambda raw: _read(raw, max_bytes))
                 if response.status not in REDIRECTS or not response.headers.get("Location"):
                     return response
@@ -194,8 +199,9 @@ def _read(raw: BaseHTTPResponse, max_bytes: int) -> bytes:
 
 
 def _explain(error: Exception, host: str) -> OutboundError:
-    """In our words; an error of any kind after the deadline is the deadline's doing."""
-    if time.monotonic() >= current_transfer.get().deadline:
+    """In our words; an error of any kind after a deadline is the deadline's doing."""
+    is_late = isinstance(_first_cause(error), TimeoutError | Urllib3TimeoutError)
+    if is_late or time.monotonic() >= current_transfer.get().deadline:
         return OutboundError("timed_out", f"{host} took too long to answer.", permanent=False)
     if isinstance(error, LocationValueError):
         return OutboundError("invalid_url", NO_WEB_ADDRESS)

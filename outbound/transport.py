@@ -6,6 +6,7 @@ body, is for what is left of it. (A time-out of urllib3 bounds one wait, not the
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import time
@@ -21,29 +22,43 @@ from outbound.address_policy import AddressPolicy, SocketAddress
 
 MAX_KEPT_HOSTS = 32  # hosts whose idle connections are kept
 HTTPS_PORT = 443
+CONNECT_SECONDS = 5.0  # for the look-up and the connection
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Transfer:
-    """What the connections that a thread uses must keep to, for the length of one call."""
+    """What the connections that a thread uses must keep to, for the length of one call.
+
+    Within the deadline of the whole call, a connection and the first byte of an answer have
+    deadlines of their own. All are of time.monotonic().
+    """
 
     policy: AddressPolicy
-    deadline: float  # of time.monotonic()
+    deadline: float
+    first_byte_by: float = math.inf  # of the answer that is awaited now
 
-    def seconds_left(self) -> float:
-        """Raises TimeoutError when there are none."""
-        seconds = self.deadline - time.monotonic()
+    def await_answer(self, seconds: float) -> None:
+        """The first byte of the next answer must come within these seconds."""
+        self.first_byte_by = time.monotonic() + seconds
+
+    def has_answered(self) -> None:
+        self.first_byte_by = math.inf
+
+    def seconds_left(self, by: float = math.inf) -> float:
+        """Until the first of the deadlines. Raises TimeoutError when there are none."""
+        seconds = min(self.deadline, self.first_byte_by, by) - time.monotonic()
         if seconds <= 0:
             raise TimeoutError("the deadline has passed")
         return seconds
 
     def connect(self, host: str, port: int) -> socket.socket:
         """Try the addresses of the host in turn, each with its share of the time left."""
-        *others, last = self.policy.look_up(host, port, self.seconds_left())
+        by = time.monotonic() + CONNECT_SECONDS
+        *others, last = self.policy.look_up(host, port, self.seconds_left(by))
         for tried, address in enumerate(others):
             with suppress(OSError):
-                return _open(address, self.seconds_left() / (len(others) + 1 - tried))
-        return _open(last, self.seconds_left())
+                return _open(address, self.seconds_left(by) / (len(others) + 1 - tried))
+        return _open(last, self.seconds_left(by))
 
 
 # Set by HttpClient around each call, in the thread that makes the connections of the call.
@@ -54,8 +69,11 @@ class DeadlineSocket(socket.socket):
     """Waits until the deadline of the current transfer, however often it is asked to wait."""
 
     def recv_into(self, *args: Any) -> int:
-        self.settimeout(current_transfer.get().seconds_left())
-        return super().recv_into(*args)
+        transfer = current_transfer.get()
+        self.settimeout(transfer.seconds_left())
+        received = super().recv_into(*args)
+        transfer.has_answered()
+        return received
 
     def send(self, *args: Any) -> int:
         self.settimeout(current_transfer.get().seconds_left())

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from database import Database
-from pipeline.host_limits import HostLimits, Pauses
+from pipeline.host_limits import HostLimits, Pauses, Slots
 from settings import Settings
-from work_queue.claims import ClaimedImage, claim_images
+from work_queue.claims import Choice, ClaimedImage, claim_images
 
 REFILL_SECONDS = 0.25  # of work in one claim: so claims cost little, and new requests wait little
 MAX_CLAIMED = 16  # thumbnails cost about as much time as their claims would, one by one
@@ -49,25 +49,32 @@ class ImageClaimer:
     def claim(self, host_limits: HostLimits) -> list[ClaimedImage]:
         """Images of a host below its limit, or, where no other has any, of a saturated one."""
         self._claims += 1
-        paused, saturated = self.pauses.hosts(), host_limits.saturated_hosts()
-        claimed = self._claim_from(paused | saturated, host_limits.free_slots)
-        if not claimed and saturated:
-            claimed = self._claim_from(paused, host_limits.free_slots_alone)
+        slots, paused = Slots(host_limits), self.pauses.hosts()
+        barred, saturated = paused | slots.barred_hosts(), slots.saturated_hosts()
+        claimed = self._claim_from(slots, barred | saturated, slots.beside_others)
+        if not claimed and saturated - barred:
+            claimed = self._claim_from(slots, barred, slots.alone)
         return claimed
 
     def _claim_from(
-        self, excluded_hosts: set[str], limit_of_host: Callable[[str], int]
+        self, slots: Slots, excluded_hosts: set[str], limit_of: Callable[[int, str], int]
     ) -> list[ClaimedImage]:
         """What is due, also when other workers are quicker a few times."""
+        capped = slots.capped_requests()
+        choice = Choice(
+            excluded_hosts=excluded_hosts,
+            capped_requests=capped,
+            known_hosts=slots.known_hosts() if capped else (),
+        )
         for _ in range(CLAIM_ATTEMPTS):
             claimed = self._database.write(
                 claim_images,
                 self._worker,
                 limit=self.compression_time.images_in(REFILL_SECONDS, MAX_CLAIMED),
                 lease_seconds=self._settings.lease_seconds,
-                excluded_hosts=excluded_hosts,
+                choice=choice,
                 shares=SHARES,
-                limit_of_host=limit_of_host,
+                limit_of=limit_of,
                 head_start=self._claims % 4 != 0,  # a stream of small requests starves no large one
             )
             if claimed or claimed is None:

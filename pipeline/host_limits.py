@@ -1,14 +1,19 @@
-"""How many downloads of one host a worker process may have under way, and who asked for a pause."""
+"""How many downloads of a request and of a host a worker process may have under way, and who asked
+for a pause."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections import Counter
+from typing import NamedTuple
 
 QUICK_SECONDS = 0.1  # a host that answers within it may have more than its share
+SLOW_SECONDS = 1.0  # a host that takes longer is one of those that have half of all together
 AHEAD_SECONDS = 0.25  # for which downloads may wait for a thread, so that a claim takes several
-MAX_PAUSES = 200  # each is a parameter of a query, and there are 2,100 at most
+UNKNOWN_SLOTS = 2  # of a host that has not answered yet, where others have due images
+MAX_PAUSES = 200  # each is a part of a query's parameter
+MAX_KNOWN = 200  # as is each of these
 
 
 class Pauses:
@@ -29,70 +34,160 @@ class Pauses:
         return set(self._until)
 
 
+class Download(NamedTuple):
+    """Of which request and host a download is."""
+
+    request_id: int
+    host: str
+
+
 class HostLimits:
-    """How many more images of a host may be claimed, from the downloads under way.
-
-    With ``c`` download threads and ``u`` downloads of the host under way:
-
-    - a quick host, whose last download took less than QUICK_SECONDS and which keeps nobody waiting
-      now: no limit;
-    - any other host, also one not known yet: ``c / 2 - u``, so that half of the threads stay free
-      for other hosts;
-    - where no other host has due images: ``c * AHEAD_SECONDS / s`` more, with ``s`` the seconds of
-      its last download, which is what all threads will have done in a moment.
+    """The downloads of a process that are under way, and how hosts have answered in this turn.
 
     Safe to share among threads.
     """
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._share = max(threads // 2, 1)
-        self._under_way: Counter[str] = Counter()  # by host
-        self._last_seconds: dict[str, float] = {}  # of a host's last download
+    def __init__(self, concurrency: int) -> None:
+        self.concurrency = concurrency
+        self.under_way: Counter[Download] = Counter()
+        self.last_seconds: dict[str, float] = {}  # of a host's last download; the newest at the end
+        self.timed_out: set[str] = set()  # hosts, the last time that they were asked
         self._started: dict[int, tuple[str, float]] = {}  # by image: the host, and since when
+
+    @property
+    def threads(self) -> int:
+        return 2 * self.concurrency
 
     def total(self) -> int:
         """Downloads under way, of all hosts, and those that wait for a thread."""
-        return self._under_way.total()
+        return self.under_way.total()
 
-    def add(self, host: str) -> None:
+    def add(self, request_id: int, host: str) -> None:
         """A download will be started."""
-        self._under_way[host] += 1
+        self.under_way[Download(request_id, host)] += 1
 
-    def remove(self, host: str) -> None:
+    def remove(self, request_id: int, host: str) -> None:
         """A download has arrived, or failed."""
-        self._under_way[host] -= 1
-        self._under_way += Counter()  # without the hosts that are at zero
+        self.under_way[Download(request_id, host)] -= 1
+        self.under_way += Counter()  # without those that are at zero
 
     def start(self, image_id: int, host: str) -> None:
         """A thread begins a download."""
         self._started[image_id] = (host, time.monotonic())
 
-    def finish(self, image_id: int, *, is_download: bool) -> None:
-        """It has ended; a failure says nothing of a host's speed, as a refusal is often quick."""
+    def finish(self, image_id: int, *, is_download: bool, is_timeout: bool = False) -> None:
+        """It has ended; a refusal says nothing of a host's speed, as it is often quick."""
         host, since = self._started.pop(image_id)
+        if is_timeout:
+            self.timed_out.add(host)
+        else:
+            self.timed_out.discard(host)
         if is_download:
-            self._last_seconds[host] = time.monotonic() - since
+            self.last_seconds.pop(host, None)
+            self.last_seconds[host] = time.monotonic() - since
+
+    def waits_longer_than(self, seconds: float) -> set[str]:
+        """The hosts that keep a download waiting for longer."""
+        long_ago = time.monotonic() - seconds
+        return {host for host, since in list(self._started.values()) if since < long_ago}
+
+    def slow_downloads(self) -> int:
+        """Those of slow hosts that are under way."""
+        return Slots(self).slow_total
+
+
+class Slots:
+    """How many more images of a request and a host may be claimed, at this moment.
+
+    A process has ``2 c`` threads: ``c`` is how many downloads one request may have, and as many
+    again are for others while those are slow. A host is
+
+    - quick, if its last download took less than QUICK_SECONDS, and none waits for longer now;
+    - slow, if its last one took SLOW_SECONDS or timed out, or one waits for longer now;
+    - unknown, before its first answer: nobody can tell it from a slow one yet;
+    - steady in all other cases.
+
+    What may be claimed is the least of
+
+    - of a host, while others have due images: any number of a quick one, ``c / 2`` of a steady or
+      slow one, UNKNOWN_SLOTS of an unknown one, 1 of one that timed out;
+    - of a host, while no others have any: what all threads will have done in a moment, ``c *
+      AHEAD_SECONDS / s`` with ``s`` the seconds of its last download;
+    - of all slow hosts together: ``c``, so that half of the threads stay free;
+    - of the slow and unknown hosts of one request: half of the threads that those of the other
+      requests leave. So a request of dead hosts leaves room for the next, and that one as well.
+    """
+
+    def __init__(self, limits: HostLimits) -> None:
+        self._limits = limits
+        seconds = limits.last_seconds.items()
+        self._slow = (
+            {host for host, last in list(seconds) if last >= SLOW_SECONDS}
+            | limits.timed_out
+            | limits.waits_longer_than(SLOW_SECONDS)
+        )
+        self._late = limits.waits_longer_than(QUICK_SECONDS)
+        self._of_host: Counter[str] = Counter()
+        self._unproven: Counter[int] = Counter()  # by request: those of slow and unknown hosts
+        for (request_id, host), number in limits.under_way.items():
+            self._of_host[host] += number
+            if self._is_unproven(host):
+                self._unproven[request_id] += number
+        self.slow_total = sum(self._of_host[host] for host in self._slow)
 
     def saturated_hosts(self) -> set[str]:
-        """Slow hosts that have their half of the downloads: the other half is for others."""
-        return {host for host in self._under_way if self.free_slots(host) <= 0}
+        """Hosts that have their part of the downloads: the rest is for others."""
+        return {host for host in self._of_host if self._left_of_host(host) <= 0}
 
-    def free_slots(self, host: str) -> int:
-        """How many more of its images may be claimed while other hosts have due images."""
-        is_quick = self._last_seconds.get(host, QUICK_SECONDS) < QUICK_SECONDS
-        if is_quick and not self._keeps_waiting(host):
+    def barred_hosts(self) -> set[str]:
+        """The slow ones, once all of them together have half of the threads."""
+        return self._slow if self.slow_total >= self._limits.concurrency else set()
+
+    def capped_requests(self) -> set[int]:
+        """Requests whose slow and unknown hosts have their part of the threads."""
+        return {request_id for request_id in self._unproven if self._left_of(request_id) <= 0}
+
+    def known_hosts(self) -> list[str]:
+        """What capped requests may still use: the newest MAX_KNOWN hosts that have answered."""
+        return [host for host in self._limits.last_seconds if host not in self._slow][-MAX_KNOWN:]
+
+    def beside_others(self, request_id: int, host: str) -> int:
+        """How many more may be claimed while other hosts have due images."""
+        return self._at_most(request_id, host, self._left_of_host(host))
+
+    def alone(self, request_id: int, host: str) -> int:
+        """How many more may be claimed where no other host has due images."""
+        last = self._limits.last_seconds.get(host)
+        ahead = (
+            self._share if last is None else int(self._limits.concurrency * AHEAD_SECONDS / last)
+        )
+        return self._at_most(request_id, host, 1 if host in self._limits.timed_out else ahead)
+
+    @property
+    def _share(self) -> int:
+        return max(self._limits.concurrency // 2, 1)
+
+    def _is_unproven(self, host: str) -> bool:
+        return host in self._slow or host not in self._limits.last_seconds
+
+    def _at_most(self, request_id: int, host: str, number: int) -> int:
+        if host in self._slow:
+            number = min(number, self._limits.concurrency - self.slow_total)
+        if self._is_unproven(host):
+            number = min(number, self._left_of(request_id))
+        return max(number, 1)
+
+    def _left_of(self, request_id: int) -> int:
+        """How many more the slow and unknown hosts of a request may have."""
+        own = self._unproven[request_id]
+        left_by_others = self._limits.threads - (self._unproven.total() - own)
+        return (left_by_others + 1) // 2 - own
+
+    def _left_of_host(self, host: str) -> int:
+        if host in self._limits.timed_out:
+            return 1 - self._of_host[host]
+        if host not in self._limits.last_seconds:
+            return min(UNKNOWN_SLOTS, self._share) - self._of_host[host]
+        if self._limits.last_seconds[host] < QUICK_SECONDS and host not in self._late:
             return sys.maxsize
-        return self._share - self._under_way[host]
-
-    def free_slots_alone(self, host: str) -> int:
-        """How many more of its images may be claimed where no other host has due images."""
-        if host not in self._last_seconds:
-            return self._share
-        return max(int(self._threads * AHEAD_SECONDS / self._last_seconds[host]), 1)
-
-    def _keeps_waiting(self, host: str) -> bool:
-        """Whether a quick host has become a slow one: a download is under way for too long."""
-        long_ago = time.monotonic() - QUICK_SECONDS
-        under_way = list(self._started.values())
-        return any(of == host and since < long_ago for of, since in under_way)
+        return self._share - self._of_host[host]

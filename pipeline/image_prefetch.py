@@ -12,10 +12,13 @@ from pipeline.download import DownloadFailed, download
 from pipeline.host_limits import HostLimits, Pauses
 from settings import MIB, Settings
 from work_queue.claims import ClaimedImage
+from work_queue.outcomes import TIMED_OUT
+from work_queue.statements import GIVE_UP_AFTER
 
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 64 * MIB  # downloaded, or expected of downloads; above it nothing more is claimed
+GAVE_UP = f"The host did not answer {GIVE_UP_AFTER} times in a row, and was given up."
 Arrival = tuple[ClaimedImage, bytes | DownloadFailed]
 
 
@@ -29,7 +32,7 @@ class ImagePrefetcher:
     def __init__(self, settings: Settings, client: HttpClient, pauses: Pauses) -> None:
         self._settings, self._client, self._pauses = settings, client, pauses
         self.host_limits = HostLimits(settings.download_concurrency)
-        self._threads = ThreadPoolExecutor(settings.download_concurrency, "download")
+        self._threads = ThreadPoolExecutor(self.host_limits.threads, "download")
         self._arrivals: SimpleQueue[Arrival] = SimpleQueue()
         self._ready: list[Arrival] = []
         self._kept_back: list[ClaimedImage] = []
@@ -37,24 +40,47 @@ class ImagePrefetcher:
         self._typical_bytes = float(MIB)  # of a download: a moving average
 
     def has_room(self) -> bool:
-        """Whether it takes another refill, which may bring it over its number by that refill."""
-        is_small = self.in_flight() < self._settings.download_concurrency
+        """Whether it takes another refill, which may bring it over its number by that refill.
+
+        Downloads of slow hosts take no room from others; they have a limit of their own.
+        """
+        is_small = self.in_motion() < self._settings.download_concurrency
         return is_small and self._bytes() < MAX_BYTES and not self._kept_back
 
     def in_flight(self) -> int:
         return self.host_limits.total() + len(self._ready) + len(self._kept_back)
 
+    def in_motion(self) -> int:
+        """In flight without the downloads of slow hosts."""
+        return self.in_flight() - self.host_limits.slow_downloads()
+
+    def of_request(self, request_id: int) -> int:
+        """Images of a request that are in flight."""
+        waiting = [image for image, _ in self._ready] + self._kept_back
+        under_way = self.host_limits.under_way.items()
+        downloads = sum(number for of, number in under_way if of.request_id == request_id)
+        return downloads + sum(image.request_id == request_id for image in waiting)
+
     def is_empty(self) -> bool:
         return not self.in_flight()
 
     def _bytes(self) -> float:
-        """Of what waits here, and, as sizes are not known before, as many per download as usual."""
+        """Of what waits here, and, as sizes are not known before, as many per download as usual.
+
+        Those of slow hosts are not expected soon.
+        """
         waiting = sum(len(arrived) for _, arrived in self._ready if isinstance(arrived, bytes))
-        return waiting + self.host_limits.total() * self._typical_bytes
+        expected = self.host_limits.total() - self.host_limits.slow_downloads()
+        return waiting + expected * self._typical_bytes
 
     def add(self, image: ClaimedImage) -> None:
-        """Start its download, or keep it back where an earlier worker crashed over it."""
-        if image.crash_count:
+        """Start its download, or keep it back where an earlier worker crashed over it.
+
+        An image of a host that was given up has failed without one.
+        """
+        if image.is_given_up:
+            self._ready.append((image, DownloadFailed("host_gave_up", GAVE_UP, permanent=True)))
+        elif image.crash_count:
             self._kept_back.append(image)
         else:
             self.start(image)
@@ -66,7 +92,7 @@ class ImagePrefetcher:
 
     def start(self, image: ClaimedImage) -> None:
         """Start its download."""
-        self.host_limits.add(image.host)
+        self.host_limits.add(image.request_id, image.host)
         self._threads.submit(self._download, image)
 
     def take(self, wait_seconds: float) -> Arrival | None:
@@ -86,7 +112,9 @@ class ImagePrefetcher:
     def _download(self, image: ClaimedImage) -> None:
         self.host_limits.start(image.id, image.host)
         arrived = self._downloaded(image)
-        self.host_limits.finish(image.id, is_download=isinstance(arrived, bytes))
+        is_timeout = isinstance(arrived, DownloadFailed) and arrived.code == TIMED_OUT
+        is_download = isinstance(arrived, bytes)
+        self.host_limits.finish(image.id, is_download=is_download, is_timeout=is_timeout)
         self._arrivals.put((image, arrived))
 
     def _downloaded(self, image: ClaimedImage) -> bytes | DownloadFailed:
@@ -109,7 +137,7 @@ class ImagePrefetcher:
         try:
             while self.host_limits.total():
                 image, arrived = self._arrivals.get(wait_seconds > 0, wait_seconds)
-                self.host_limits.remove(image.host)
+                self.host_limits.remove(image.request_id, image.host)
                 if isinstance(arrived, bytes):
                     self._typical_bytes += (len(arrived) - self._typical_bytes) / 4
                 elif arrived.retry_after is not None:

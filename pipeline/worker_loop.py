@@ -91,8 +91,8 @@ class Turn:
             self._housekeeping.sweep_when_due()
             if time.monotonic() < ends_at:
                 self._refill()
-            elif self._images.is_empty():
-                return
+            elif not self._images.in_motion():
+                return  # what slow hosts still owe is released
             if not self._step():
                 return
 
@@ -106,12 +106,12 @@ class Turn:
             if not claimed:
                 self._refill_at = time.monotonic() + IDLE_SECONDS
                 return
-            if self._images.in_flight() >= claimed[0].share:
+            if self._images.of_request(claimed[0].request_id) >= claimed[0].share:
                 self._refill_at = time.monotonic() + SHARING_SECONDS
                 return
 
     def _may_claim(self) -> bool:
-        return self._images.is_empty() or time.monotonic() >= self._refill_at
+        return not self._images.in_motion() or time.monotonic() >= self._refill_at
 
     def _step(self) -> bool:
         """Work on one image, if one is there; False when there is nothing to wait for."""

@@ -19,6 +19,7 @@ from work_queue.models import Image, Webhook
 from work_queue.predicates import is_abandoned, is_due, is_expired, is_ready_to_complete
 from work_queue.statements import (
     CLAIM_IMAGES,
+    GIVE_UP_AFTER,
     NEXT_HOST,
     NEXT_HOST_OF_STARTED,
     RENEW_CLAIMS,
@@ -26,14 +27,18 @@ from work_queue.statements import (
     as_json,
 )
 
-HEAD_START = 24  # images of a new request that go before all turns
+HEAD_START = 24  # images of a new request that are claimed before all turns
+HEAD_START_SECONDS = 10.0  # and not for longer, where they are claimed slowly
+
+GIVE_UP_BATCH = 100  # images of a host that was given up, which fail without a download
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedImage:
     """An image that this worker holds, with the options of its request.
 
-    ``share`` is how many images of the request one process may hold at once.
+    ``share`` is how many images of the request one process may hold at once. ``host_timeouts``
+    counts those of the host in a row, when it was claimed.
     """
 
     id: int
@@ -43,7 +48,9 @@ class ClaimedImage:
     attempts: int
     crash_count: int
     request_id: int
+    host_number: int
     host: str
+    host_timeouts: int
     public_id: uuid.UUID
     reduce_by: int
     format: str
@@ -52,6 +59,11 @@ class ClaimedImage:
     max_bytes: int | None
     keep_dimensions: bool
     share: int
+
+    @property
+    def is_given_up(self) -> bool:
+        """Its host has timed out so often that it is not asked any more for this request."""
+        return self.host_timeouts >= GIVE_UP_AFTER
 
 
 class ImageColumns(NamedTuple):
@@ -78,7 +90,21 @@ class DueHost(NamedTuple):
     max_height: int | None
     max_bytes: int | None
     keep_dimensions: bool
+    timeouts: int
     remaining: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which hosts a claim may choose from.
+
+    ``excluded_hosts`` are left to others or to later. Of ``capped_requests`` only ``known_hosts``
+    are chosen.
+    """
+
+    excluded_hosts: Collection[str] = ()
+    capped_requests: Collection[int] = ()
+    known_hosts: Collection[str] = ()
 
 
 def work_is_due(tx: Connection) -> bool:
@@ -100,43 +126,56 @@ def claim_images(
     *,
     limit: int,
     lease_seconds: float,
-    excluded_hosts: Collection[str] = (),
+    choice: Choice | None = None,
     head_start: bool = True,
     shares: int = 1,
-    limit_of_host: Callable[[str], int] | None = None,
+    limit_of: Callable[[int, str], int] | None = None,
 ) -> list[ClaimedImage] | None:
     """Claim up to ``limit`` due images of one host, of the request that was served longest ago.
 
     They are at most one part in ``shares`` of the request's remaining images, so that no process
-    takes all of a small request, and at most what ``limit_of_host`` allows for the chosen host.
+    takes all of a small request, and at most what ``limit_of`` allows for the chosen request and
+    host.
 
-    Hosts in ``excluded_hosts`` are left to others or to later. A new request comes first until
-    HEAD_START of its images have ended, so that a small one is done before the large ones go on;
-    not so without ``head_start``. None when nothing is due; empty when others were quicker.
+    A new request comes first until HEAD_START of its images have been claimed, or for
+    HEAD_START_SECONDS, so that a small one is done before the large ones go on; not so without
+    ``head_start``. None when nothing is due; empty when others were quicker.
     """
-    chosen = _next_in_turn(tx, as_json(excluded_hosts), head_start)
+    chosen = _next_in_turn(tx, choice or Choice(), head_start)
     if chosen is None:
         return None
     share = max(chosen.remaining // shares, 1)
-    of_host = limit_of_host(chosen.host) if limit_of_host else limit
+    allowed = limit_of(chosen.request_id, chosen.host) if limit_of else limit
+    batch = max(min(limit, share, allowed), 1)
     claimed = CLAIM_IMAGES.run(
         tx,
         worker=worker,
         lease=lease_seconds,
         request_id=chosen.request_id,
         host_number=chosen.host_number,
-        limit=max(min(limit, share, of_host), 1),
+        limit=batch if chosen.timeouts < GIVE_UP_AFTER else GIVE_UP_BATCH,
     )
     images = sorted(ImageColumns(*row) for row in claimed)
     if images:
-        SERVE_REQUEST.run(tx, request_id=chosen.request_id, head_start=HEAD_START)
+        SERVE_REQUEST.run(
+            tx,
+            request_id=chosen.request_id,
+            claimed=len(images),
+            head_start=HEAD_START,
+            since=-HEAD_START_SECONDS,
+        )
     return [_claimed_image(image, chosen, share) for image in images]
 
 
-def _next_in_turn(tx: Connection, excluded_hosts: str, head_start: bool) -> DueHost | None:
+def _next_in_turn(tx: Connection, choice: Choice, head_start: bool) -> DueHost | None:
     """The host to claim from; None when nothing is due."""
+    lists = {
+        "hosts": as_json(choice.excluded_hosts),
+        "capped": as_json(choice.capped_requests),
+        "known": as_json(choice.known_hosts),
+    }
     for statement in (NEXT_HOST,) if head_start else (NEXT_HOST_OF_STARTED, NEXT_HOST):
-        if found := statement.run(tx, hosts=excluded_hosts).first():
+        if found := statement.run(tx, **lists).first():
             return DueHost(*found)
     return None
 
@@ -150,7 +189,9 @@ def _claimed_image(image: ImageColumns, chosen: DueHost, share: int) -> ClaimedI
         attempts=image.attempts,
         crash_count=image.crash_count,
         request_id=chosen.request_id,
+        host_number=chosen.host_number,
         host=chosen.host,
+        host_timeouts=chosen.timeouts,
         public_id=chosen.public_id,
         reduce_by=chosen.reduce_by,
         format=chosen.format,

@@ -81,6 +81,7 @@ class Request(Base):
 
     ``is_whole`` is false while a large upload is written and while what is left of one is removed:
     nobody sees the request, and its lease says how long somebody is at it.
+    ``claimed`` counts claims of its images while it has its head start.
     """
 
     __tablename__ = "requests"
@@ -108,6 +109,7 @@ class Request(Base):
     max_bytes: Mapped[int | None]
     keep_dimensions: Mapped[bool] = mapped_column(server_default=sa.false())
     is_whole: Mapped[bool] = mapped_column(server_default=sa.true())
+    claimed: Mapped[int | None]
     __table_args__ = (
         one_of(Status.PENDING, Status.PROCESSING, Status.COMPLETED),
         sa.CheckConstraint("completed + failed <= total", name="counters"),
@@ -138,12 +140,15 @@ class Host(Base):
     """One host of a request's URLs: a claim can exclude a host without reading its images.
 
     The number stands in the images (not as a foreign key: SQL Server allows one path of cascades).
+    ``timeouts`` counts those in a row; a host that has many rests for a while.
     """
 
     __tablename__ = "hosts"
     request_id: Mapped[int] = parent("requests.id")
     number: Mapped[int]
     host: Mapped[str] = text(MAX_HOST)
+    timeouts: Mapped[int | None]
+    rests_until: Mapped[datetime | None]
     __table_args__ = (sa.PrimaryKeyConstraint("request_id", "number"),)
 
 

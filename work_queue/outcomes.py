@@ -15,6 +15,7 @@ from work_queue.column_types import fit_column
 from work_queue.models import MAX_ERROR, Figures
 from work_queue.statements import (
     ADD_TO_COUNTERS,
+    COUNT_TIMEOUTS,
     COUNTERS,
     RECORD_COPIES,
     RECORD_OUTCOMES,
@@ -25,6 +26,7 @@ from work_queue.statuses import Status
 
 # NULL in the statement: as a parameter the driver would ask the server for its type each time.
 NO_CLAIM: dict[str, Any] = {"claimed_by": sa.null(), "lease_until": sa.null()}
+TIMED_OUT = "timed_out"  # the code of a host that took too long
 NO_RESULT: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS)
 
 
@@ -70,6 +72,20 @@ class Outcome:
         return cls(image, Status.PENDING, as_before, seconds)
 
     @property
+    def host_key(self) -> tuple[int, int]:
+        return self.image.request_id, self.image.host_number
+
+    @property
+    def host_timed_out(self) -> bool:
+        return self.columns.get("error_code") == TIMED_OUT
+
+    @property
+    def host_answered(self) -> bool:
+        """Well or badly, rather than not at all, or not asked."""
+        has_result = bool(self.columns.keys() & {"error_code", "output_name"})
+        return has_result and not self.host_timed_out and not self.image.is_given_up
+
+    @property
     def ends_image(self) -> bool:
         """Whether the image is completed or failed, rather than to be tried again."""
         return self.status is not Status.PENDING
@@ -89,9 +105,12 @@ class EndedImage(NamedTuple):
 def record_outcomes(tx: Connection, worker: str, outcomes: Collection[Outcome]) -> bool:
     """Write how claims ended, and the counters with them, in one transaction.
 
-    The copies of an image get its outcome, too. A claim that was lost since is left alone, and not
-    counted. True when the last image of a request has ended now.
+    The copies of an image get its outcome, too, and hosts that time out are counted. A claim that
+    was lost since is left alone, and not counted. True when the last image of a request has ended
+    now.
     """
+    if timeouts := _timeouts(outcomes):
+        COUNT_TIMEOUTS.run(tx, rows=as_json(timeouts))
     rows = {outcome.image.id: _row_of(outcome) for outcome in outcomes}
     recorded = set(RECORD_OUTCOMES.run(tx, worker=worker, rows=as_json(rows.values())).scalars())
     return end_images(
@@ -102,6 +121,20 @@ def record_outcomes(tx: Connection, worker: str, outcomes: Collection[Outcome]) 
             if outcome.ends_image and outcome.image.id in recorded
         ],
     )
+
+
+def _timeouts(outcomes: Collection[Outcome]) -> list[dict[str, int]]:
+    """The hosts that timed out, with how often; 0 for one that did before, and answered now."""
+    answered = {outcome.host_key for outcome in outcomes if outcome.host_answered}
+    did_before = {outcome.host_key for outcome in outcomes if outcome.image.host_timeouts}
+    late = Counter(outcome.host_key for outcome in outcomes if outcome.host_timed_out)
+    counted = dict.fromkeys(answered & did_before, 0) | {
+        key: number for key, number in late.items() if key not in answered
+    }
+    return [
+        {"request_id": request_id, "number": number, "timeouts": counted[request_id, number]}
+        for request_id, number in sorted(counted)
+    ]
 
 
 def _row_of(outcome: Outcome) -> dict[str, Any]:

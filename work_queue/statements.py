@@ -48,10 +48,14 @@ PARAMETERS: dict[str, sa.types.TypeEngine[Any]] = {
     "rows": sa.UnicodeText(),
     "ids": sa.UnicodeText(),
     "hosts": sa.UnicodeText(),
+    "capped": sa.UnicodeText(),
+    "known": sa.UnicodeText(),
     "limit": sa.Integer(),
     "request_id": sa.BigInteger(),
     "host_number": sa.Integer(),
+    "claimed": sa.Integer(),
     "head_start": sa.Integer(),
+    "since": Milliseconds(),
 }
 
 
@@ -153,7 +157,8 @@ def _next_host(started: str) -> Statement:
 
     Requests are in line by the time when they were served last, in the order of the index of open
     requests. Hosts are worked in the order of their numbers: those before the first one with a
-    pending image are done, and are not looked at again.
+    pending image are done, and are not looked at again. Of a capped request only the known hosts
+    are chosen, and none that rests of any.
     """
     host = """
     FROM hosts
@@ -163,7 +168,9 @@ def _next_host(started: str) -> Statement:
             WHERE images.request_id = requests.id
                 AND images.status = {pending} AND images.copy_of IS NULL
         )
+        AND (hosts.rests_until IS NULL OR hosts.rests_until <= {now})
         AND hosts.host NOT IN (SELECT {excluded})
+        AND (requests.id NOT IN (SELECT {capped}) OR hosts.host IN (SELECT {known}))
         AND EXISTS (
             SELECT 1 FROM images
             WHERE images.request_id = hosts.request_id AND images.host_number = hosts.number
@@ -173,13 +180,20 @@ def _next_host(started: str) -> Statement:
     ORDER BY hosts.number"""
     options = """requests.public_id, requests.reduce_by, requests.format,
     requests.max_width, requests.max_height, requests.max_bytes, requests.keep_dimensions,
+    COALESCE(due.timeouts, 0) AS timeouts,
     requests.total - requests.completed - requests.failed AS remaining"""
     of_sqlite = host.format(
-        pending="'Pending'", excluded="value FROM json_each(:hosts)", now=SQLITE_NOW
+        pending="'Pending'",
+        excluded="value FROM json_each(:hosts)",
+        capped="value FROM json_each(:capped)",
+        known="value FROM json_each(:known)",
+        now=SQLITE_NOW,
     )
     of_sql_server = host.format(
         pending="N'Pending'",
         excluded="host FROM OPENJSON(:hosts) WITH (host NVARCHAR(255) '$')",
+        capped="id FROM OPENJSON(:capped) WITH (id BIGINT '$')",
+        known="host FROM OPENJSON(:known) WITH (host NVARCHAR(255) '$')",
         now=SQL_SERVER_NOW,
     )
     return Statement(
@@ -198,7 +212,7 @@ LIMIT 1
 SELECT TOP (1) requests.id, due.number, due.host, {options}
 FROM requests
 CROSS APPLY (
-    SELECT TOP (1) hosts.number, hosts.host {of_sql_server}
+    SELECT TOP (1) hosts.number, hosts.host, hosts.timeouts {of_sql_server}
 ) AS due
 WHERE requests.status <> N'Completed' AND requests.is_whole = 1 {started}
 ORDER BY requests.served_at, requests.id
@@ -244,15 +258,22 @@ OUTPUT inserted.id, inserted.row_number, inserted.position, inserted.input_url,
 SERVE_REQUEST = Statement(
     sqlite=f"""
 UPDATE requests
-SET status = 'Processing',
-    served_at = CASE WHEN completed + failed >= :head_start THEN {SQLITE_NOW} ELSE served_at END
+SET status = 'Processing', claimed = COALESCE(claimed, 0) + :claimed,
+    served_at = CASE
+        WHEN COALESCE(claimed, 0) + :claimed < :head_start
+            AND created_at > {sqlite_later(":since")} THEN served_at
+        ELSE {SQLITE_NOW}
+    END
 WHERE id = :request_id
 """,
     sql_server=f"""
 UPDATE requests WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
-SET status = N'Processing',
-    served_at = CASE WHEN completed + failed >= :head_start THEN {SQL_SERVER_NOW}
-        ELSE served_at END
+SET status = N'Processing', claimed = COALESCE(claimed, 0) + :claimed,
+    served_at = CASE
+        WHEN COALESCE(claimed, 0) + :claimed < :head_start
+            AND created_at > {sql_server_later(":since")} THEN served_at
+        ELSE {SQL_SERVER_NOW}
+    END
 WHERE id = :request_id
 """,
 )
@@ -400,5 +421,39 @@ OUTPUT inserted.completed + inserted.failed, inserted.total
 FROM {sql_server_rows(COUNTED)}
 INNER LOOP JOIN requests WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_requests (id)))
     ON requests.id = given.id
+""",
+)
+
+# A host that answers is counted anew; every REST_EVERY time-outs in a row it rests, for 1, 2, 4 ...
+# seconds. What is given up does not rest: its images are claimed, to fail. In the order of the
+# rows, which is the same for all workers.
+REST_EVERY, GIVE_UP_AFTER = 5, 50  # time-outs in a row
+TIMEOUTS = {"request_id": "BIGINT", "number": "INTEGER", "timeouts": "INTEGER"}
+COUNTED_TIMEOUTS = "COALESCE(hosts.timeouts, 0) + given.timeouts"
+
+
+def _set_timeouts(later: str) -> str:
+    return f"""
+SET timeouts = CASE WHEN given.timeouts = 0 THEN 0 ELSE {COUNTED_TIMEOUTS} END,
+    rests_until = CASE
+        WHEN given.timeouts = 0 OR {COUNTED_TIMEOUTS} >= {GIVE_UP_AFTER} THEN NULL
+        WHEN ({COUNTED_TIMEOUTS}) / {REST_EVERY} > COALESCE(hosts.timeouts, 0) / {REST_EVERY}
+            THEN {later}
+        ELSE hosts.rests_until
+    END"""
+
+
+RESTS = f"({COUNTED_TIMEOUTS}) / {REST_EVERY} - 1"  # before this one
+COUNT_TIMEOUTS = Statement(
+    sqlite=f"""
+UPDATE hosts {_set_timeouts(sqlite_later(f"(1000 << ({RESTS}))"))}
+FROM {sqlite_rows(TIMEOUTS)}
+WHERE hosts.request_id = given.request_id AND hosts.number = given.number
+""",
+    sql_server=f"""
+UPDATE hosts {_set_timeouts(sql_server_later(f"1000 * POWER(2, {RESTS})"))}
+FROM {sql_server_rows(TIMEOUTS)}
+INNER LOOP JOIN hosts WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_hosts (request_id, number)))
+    ON hosts.request_id = given.request_id AND hosts.number = given.number
 """,
 )

@@ -15,7 +15,7 @@ from settings import Settings
 from tests.integration.conftest import Stores, completed
 from tests.integration.test_queue import claim, urls
 from work_queue.claims import claim_images, renew_claims, work_is_due
-from work_queue.outcomes import record_outcomes
+from work_queue.outcomes import TIMED_OUT, Outcome, record_outcomes
 
 pytestmark = pytest.mark.integration
 Counts = Callable[[Callable[[], Any]], int]
@@ -70,6 +70,17 @@ def test_a_batch_of_outcomes_takes_four_whatever_its_size(
         database.write(record_outcomes, "ann", batch)
 
     assert len(messages) == 4, messages
+
+
+def test_a_batch_with_time_outs_takes_one_more(database: Database, store: Stores) -> None:
+    store(*urls(8), *urls(8, "b.example"))
+    images = [*claim(database, limit=16), *claim(database, limit=16)]
+    late = [Outcome.retry(image, 1, TIMED_OUT, "late") for image in images[1:]]
+
+    with counted(database) as messages:
+        database.write(record_outcomes, "ann", [completed(images[0]), *late])
+
+    assert len(messages) == 5, messages
 
 
 def test_leases_are_renewed_with_two(database: Database, store: Stores) -> None:

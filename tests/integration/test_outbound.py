@@ -13,8 +13,9 @@ import tracemalloc
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,11 +77,10 @@ def secure(certificate: tuple[Path, Path]) -> Iterator[Origin]:
         yield running
 
 
-def client_of(*private_hosts: tuple[str, int], ca_file: Path | None = None) -> HttpClient:
+def client_of(*private_hosts: tuple[str, int], **options: Any) -> HttpClient:
     hosts = frozenset(private_hosts)
-    more = {} if ca_file is None else {"ca_file": str(ca_file)}
     return HttpClient(
-        allowed_ports=frozenset({80}), allowed_private_hosts=hosts, connections=8, **more
+        allowed_ports=frozenset({80}), allowed_private_hosts=hosts, connections=8, **options
     )
 
 
@@ -341,6 +341,39 @@ def test_a_slow_look_up_is_left_at_the_deadline(
     assert code == "timed_out"
 
 
+def test_a_first_byte_that_does_not_come_ends_a_download_before_its_deadline(
+    origin: Origin,
+) -> None:
+    client = client_of(origin.address, first_byte_seconds=0.3)
+    late = origin.on("/late.jpg", content(PICTURE, delay=60))
+    redirected = origin.on("/moved.jpg", redirect("/late.jpg"))
+    with within(5):
+        assert refusal(client, late, seconds=60) == "timed_out"
+        assert refusal(client, redirected, seconds=60) == "timed_out"
+    client.close()
+
+
+def test_a_body_may_take_longer_than_its_first_byte(origin: Origin) -> None:
+    client = client_of(origin.address, first_byte_seconds=0.3)
+    slow = raw(head(200, {"Content-Length": "3"}), b"a", b"b", b"c", pause=0.25)
+    url = origin.on("/slow.jpg", slow)
+    assert get(client, url) == b"abc"
+    client.close()
+
+
+def test_a_connection_that_is_not_accepted_is_left_after_some_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(4):  # the queue of the listener is full, and drops what comes
+            queued = waiting.enter_context(socket.socket())
+            queued.setblocking(False)
+            queued.connect_ex(full.getsockname())
+        client = client_of(full.getsockname())
+        with within(8):
+            code = refusal(client, f"http://127.0.0.1:{full.getsockname()[1]}/", seconds=60)
+        client.close()
+    assert code == "timed_out"
+
+
 def test_a_transfer_that_timed_out_leaves_the_next_one_alone(
     origin: Origin, client: HttpClient
 ) -> None:
@@ -504,7 +537,7 @@ def test_a_certificate_is_checked_for_the_name_in_the_url(
     secure: Origin, resolver: Resolver, certificate: tuple[Path, Path]
 ) -> None:
     resolver["shop.example"] = ["127.0.0.1"]
-    client = client_of(secure.address, ca_file=certificate[0])
+    client = client_of(secure.address, ca_file=str(certificate[0]))
     secure.on("/cup.jpg", content(PICTURE))
     bodies = [get(client, secure.url("/cup.jpg", host="shop.example")) for _ in range(3)]
     client.close()
@@ -516,7 +549,7 @@ def test_a_certificate_for_another_name_is_refused_for_good(
     secure: Origin, resolver: Resolver, certificate: tuple[Path, Path], host: str
 ) -> None:
     resolver["other.example"] = ["127.0.0.1"]
-    client = client_of(secure.address, ca_file=certificate[0])
+    client = client_of(secure.address, ca_file=str(certificate[0]))
     with pytest.raises(OutboundError) as caught:
         get(client, secure.url("/cup.jpg", host=host))
     client.close()
@@ -545,7 +578,7 @@ def test_a_slow_secure_server_is_left_at_the_deadline(
 ) -> None:
     resolver["shop.example"] = ["127.0.0.1"]
     secure.on("/cup.jpg", answer)
-    client = client_of(secure.address, ca_file=certificate[0])
+    client = client_of(secure.address, ca_file=str(certificate[0]))
     with within(5):
         code = refusal(client, secure.url("/cup.jpg", host="shop.example"), seconds=1)
     client.close()

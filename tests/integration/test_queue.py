@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,13 +17,21 @@ from database import Database
 from tests.integration.conftest import Product as Row
 from tests.integration.conftest import Stores, completed, request_of
 from work_queue import read_queries
-from work_queue.claims import HEAD_START, ClaimedImage, claim_images, renew_claims, work_is_due
+from work_queue.claims import (
+    HEAD_START,
+    HEAD_START_SECONDS,
+    Choice,
+    ClaimedImage,
+    claim_images,
+    renew_claims,
+    work_is_due,
+)
 from work_queue.completion import FinishedRequest, claim_finished, complete_request, finished_images
 from work_queue.expired_claims import count_crash, release_expired
 from work_queue.intake import NewRequest, store_request
-from work_queue.models import Image, Request, Webhook
+from work_queue.models import Host, Image, Request, Webhook
 from work_queue.notifications import claim_webhooks
-from work_queue.outcomes import Outcome, record_outcomes
+from work_queue.outcomes import TIMED_OUT, Outcome, record_outcomes
 from work_queue.statuses import Status
 
 pytestmark = pytest.mark.integration
@@ -45,7 +54,7 @@ def claim(
         worker,
         limit=limit,
         lease_seconds=lease_seconds,
-        excluded_hosts=set(excluded_hosts),
+        choice=Choice(excluded_hosts=set(excluded_hosts)),
     )
     return images or []
 
@@ -108,7 +117,7 @@ def test_requests_take_turns(database: Database, store: Stores) -> None:
     first, second = store(*urls(60)), store(*urls(60))
     for _ in range(2):  # neither has its head start any more
         answer(database, limit=HEAD_START)
-        answer(database, limit=1)
+        time.sleep(0.005)  # the order of turns is by the millisecond
 
     served = []
     for _ in range(4):
@@ -123,7 +132,6 @@ def test_a_new_request_is_served_before_one_that_waits_for_its_next_turn(
 ) -> None:
     store(*urls(60))
     answer(database, limit=HEAD_START)
-    answer(database, limit=1)
 
     late = store(*urls(1))
 
@@ -142,6 +150,127 @@ def test_a_stream_of_new_requests_does_not_hold_up_one_that_has_begun(
 
     assert images is not None
     assert images[0].public_id == begun
+
+
+def test_a_head_start_ends_by_what_was_claimed_also_when_nothing_was_answered(
+    database: Database, store: Stores
+) -> None:
+    hanging, late = store(*urls(100)), store(*urls(1))
+
+    assert claim(database, limit=HEAD_START)[0].public_id == hanging
+    assert claim(database)[0].public_id == late
+
+
+def test_a_head_start_ends_after_some_seconds(database: Database, store: Stores) -> None:
+    hanging, late = store(*urls(100)), store(*urls(1))
+    earlier = datetime.now(UTC) - timedelta(seconds=HEAD_START_SECONDS)
+    with database.engine.begin() as tx:
+        tx.execute(sa.update(Request).values(created_at=earlier))
+
+    assert claim(database, limit=1)[0].public_id == hanging
+    assert claim(database, limit=1)[0].public_id == late
+
+
+def test_of_a_capped_request_only_known_hosts_are_chosen(database: Database, store: Stores) -> None:
+    store(*urls(1, "dead.example"), *urls(1, "known.example"))
+    late = store(*urls(1, "new.example"))
+    capped = Choice(capped_requests=[1], known_hosts=["known.example"])
+
+    hosts = [image.host for image in claim_in(database, capped)]
+
+    assert hosts == ["known.example", "new.example"]
+    assert request_of(database, late).id == 2
+
+
+def claim_in(database: Database, choice: Choice) -> list[ClaimedImage]:
+    """Everything that may be chosen, in the order of the claims."""
+
+    def claimed() -> list[ClaimedImage]:
+        found = database.write(claim_images, "ann", limit=9, lease_seconds=60, choice=choice)
+        return found or []
+
+    return list(itertools.chain.from_iterable(iter(claimed, [])))
+
+
+# --- a host that times out --------------------------------------------------------------------
+
+
+def time_out(database: Database, times: int, host: str = "dead.example") -> list[ClaimedImage]:
+    """Images of the host that time out, so many, and are due again."""
+    images = []
+    for _ in range(times):
+        (image,) = claim(database, limit=1)
+        assert image.host == host
+        outcome = Outcome.retry(image, 0, TIMED_OUT, "It took too long.")
+        database.write(record_outcomes, "ann", [outcome])
+        images.append(image)
+    return images
+
+
+def rest(database: Database) -> float:
+    """The seconds for which the host rests from now on, roughly; then it is over."""
+    with database.engine.begin() as tx:
+        until = tx.scalar(sa.select(Host.rests_until))
+        tx.execute(sa.update(Host).values(rests_until=None))
+    return 0 if until is None else (until - datetime.now(UTC)).total_seconds()
+
+
+def test_a_host_that_timed_out_five_times_in_a_row_rests_and_twice_as_long_each_time(
+    database: Database, store: Stores
+) -> None:
+    store(*urls(3, "dead.example"))
+    time_out(database, 4)
+    assert rest(database) == 0
+    rests = []
+    for more in (1, 5, 5):
+        time_out(database, more)
+        assert claim(database) == []
+        rests.append(rest(database))
+
+    assert rests == [pytest.approx(seconds, abs=0.9) for seconds in (1, 2, 4)]
+
+
+def test_others_are_claimed_while_a_host_rests(database: Database, store: Stores) -> None:
+    store(*urls(3, "dead.example"), *urls(1, "alive.example"))
+    time_out(database, 5)
+
+    assert [image.host for image in claim(database)] == ["alive.example"]
+
+
+def test_an_answer_of_any_kind_begins_the_count_anew(database: Database, store: Stores) -> None:
+    store(*urls(3, "dead.example"))
+    time_out(database, 4)
+    (image,) = claim(database, limit=1)
+    database.write(record_outcomes, "ann", [Outcome.failed(image, "http_404", "gone")])
+
+    time_out(database, 4)
+
+    assert rest(database) == 0
+
+
+def test_a_host_that_timed_out_fifty_times_in_a_row_is_given_up(
+    database: Database, store: Stores
+) -> None:
+    store(*urls(200, "dead.example"))
+    for _ in range(10):
+        time_out(database, 5)
+        rest(database)
+
+    images = claim(database, limit=1)
+
+    assert len(images) > 1
+    assert all(image.is_given_up for image in images)
+
+
+def test_a_host_that_is_given_up_in_one_request_is_tried_in_the_next(
+    database: Database, store: Stores
+) -> None:
+    store(*urls(1, "dead.example"))
+    with database.engine.begin() as tx:
+        tx.execute(sa.update(Host).values(timeouts=50))
+    store(*urls(1, "dead.example"))
+
+    assert [claim(database)[0].is_given_up for _ in range(2)] == [True, False]
 
 
 def test_a_host_is_passed_over(database: Database, store: Stores) -> None:

@@ -29,12 +29,12 @@ from tests.integration.conftest import Product, completed
 from work_queue import intake, read_queries
 from work_queue import statements as statements_module
 from work_queue.bulk_insert import BulkInsert
-from work_queue.claims import ClaimedImage, claim_images, renew_claims, work_is_due
+from work_queue.claims import Choice, ClaimedImage, claim_images, renew_claims, work_is_due
 from work_queue.completion import claim_finished, complete_request, finished_images
 from work_queue.expired_claims import count_crash, release_expired
 from work_queue.intake import NewRequest, store_request
 from work_queue.notifications import claim_webhooks, record_attempt
-from work_queue.outcomes import Outcome, record_outcomes
+from work_queue.outcomes import TIMED_OUT, Outcome, record_outcomes
 from work_queue.removal import claim_removal, remove_batch
 from work_queue.statements import Statement
 
@@ -72,10 +72,12 @@ def whole_job(database: Database) -> None:
     urls = ("http://a.example/1", "http://b.example/2", "http://a.example/1")
     store_request(database, new, [Product(1, urls)])
     database.read(work_is_due)
-    first = claimed(database, excluded_hosts=["slow.example", "busy.example"])
+    first = claimed(database, choice=Choice(excluded_hosts=["slow.example", "busy.example"]))
     database.write(renew_claims, "ann", [first.id], 60)
     database.write(count_crash, "ann", first)
     database.write(record_outcomes, "ann", [completed(first)])
+    late = Outcome.retry(claimed(database), 0, TIMED_OUT, "late")
+    database.write(record_outcomes, "ann", [late])
     second = claimed(database)
     database.write(record_outcomes, "ann", [Outcome.failed(second, "http_404", "gone")])
     database.write(release_expired, 3)
@@ -258,8 +260,8 @@ def test_counters_move_by_what_they_were(find: Find) -> None:
 
 
 def test_locks_are_taken_in_one_order_by_every_transaction(compiled: list[Compiled]) -> None:
-    """Images, then requests, then webhooks; an upload's rows are its own until it commits."""
-    order = ["images", "requests", "webhooks"]
+    """Hosts, images, requests, then webhooks; an upload's rows are its own until it commits."""
+    order = ["hosts", "images", "requests", "webhooks"]
     transactions: dict[int, list[str]] = {}
     for each in compiled:
         changed = re.match(
