@@ -1,10 +1,11 @@
 # syntax=docker/dockerfile:1
 # One image for the API and the worker: what it runs is the command's choice.
-FROM python:3.11.14-slim-bookworm
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 
 # Microsoft's ODBC Driver 18, as its page "Install the Microsoft ODBC driver for SQL Server (Linux)"
 # says for Debian 12; gifsicle makes animated GIFs smaller than Pillow can.
-ADD --chmod=644 https://packages.microsoft.com/keys/microsoft.asc /usr/share/keyrings/microsoft-prod.asc
+ADD --chmod=644 --checksum=sha256:2fa9c05d591a1582a9aba276272478c262e95ad00acf60eaee1644d93941e3c6 \
+    https://packages.microsoft.com/keys/microsoft.asc /usr/share/keyrings/microsoft-prod.asc
 RUN echo "deb [arch=$(dpkg --print-architecture) signed-by=/usr/share/keyrings/microsoft-prod.asc]" \
         "https://packages.microsoft.com/debian/12/prod bookworm main" \
         > /etc/apt/sources.list.d/mssql-release.list \
@@ -14,8 +15,8 @@ RUN echo "deb [arch=$(dpkg --print-architecture) signed-by=/usr/share/keyrings/m
 
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /service
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
+COPY requirements.lock .
+RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 
 COPY *.py pyproject.toml schema.sql ./
 COPY api api

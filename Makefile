@@ -47,16 +47,16 @@ bench: $(VENV)/installed-dev
 	@$(BIN)/python -u -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PHOTOS),--photos $(PHOTOS))
 
 # A stamp is newer than its list of packages, so only a list that changed is installed again.
-$(VENV)/installed: requirements.txt
+$(VENV)/installed: requirements.lock
 	@sh commands/support/check_python.sh $(PYTHON)
-	@echo "Installing requirements.txt into $(VENV) (once, and when it changes)"
+	@echo "Installing requirements.lock into $(VENV) (once, and when it changes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	@echo "Installing requirements-dev.txt into $(VENV) (once, and when it changes)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
+	@echo "Installing requirements-dev.lock into $(VENV) (once, and when it changes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
 needs: $(VENV)/installed

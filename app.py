@@ -5,6 +5,7 @@ python app.py
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import closing
 
@@ -117,6 +118,7 @@ def _where(chosen: Settings) -> str:
 
 
 def main() -> None:
+    os.umask(settings.PRIVATE)
     chosen = settings.load()
     with closing(Database(chosen.database_url)) as db:
         migrations.prepare(db)  # here, so that a wrong one is said once

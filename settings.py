@@ -23,6 +23,9 @@ HOST_NAME = re.compile(r"[a-z0-9._-]{1,253}|[0-9a-f:.]{2,45}")  # or an address,
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # what the three clouds allow
 
 
+PRIVATE = 0o077  # the umask of all that runs: what it writes is for its own user alone
+
+
 class WrongSetting(SystemExit):
     """A variable's value cannot be used; ends the program with one line that names it."""
 
@@ -183,7 +186,10 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "port": _integer(1, 65_535),
     "behind_gateway": (_yes_or_no, "1 or 0"),
     "database_url": (_database_url, "a URL that starts with sqlite:// or mssql+pyodbc://"),
-    "redis_url": (_url("redis", "rediss"), "a URL that starts with redis:// or rediss://"),
+    "redis_url": (
+        _url("redis", "rediss", "redis+socket"),
+        "a URL that starts with redis://, rediss:// or redis+socket://",
+    ),
     "public_base_url": (_url("http", "https"), "a URL that starts with http:// or https://"),
     "trusted_hosts": (_names, "names or addresses without ports, as in images.example,10.0.0.5"),
     "upload_dir": (Path, "a folder"),

@@ -52,6 +52,7 @@ logger = logging.getLogger(__name__)
 TURN_SECONDS = 300  # then the process wakes itself; a stopping worker ends its turn at once
 HEADROOM = 2560 * MIB
 MAX_WAKES = 8  # at a time
+WAKE_SECONDS = 300  # after which a message wakes nobody: the sweep has looked for work since
 
 QUICK = {"socket_timeout": 1, "socket_connect_timeout": 1}
 
@@ -61,6 +62,7 @@ celery.conf.update(
     worker_prefetch_multiplier=1,
     task_time_limit=TURN_SECONDS + STUCK_SECONDS + 60,  # only what no longer works gets there
     worker_max_tasks_per_child=1_000,  # against leaks in image libraries
+    worker_enable_remote_control=False,  # or whoever may write to Redis could stop workers
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # Redis may be away for as long as it likes
     broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
@@ -151,7 +153,7 @@ def wake_workers(times: int) -> None:
     """Wake up to ``times`` worker processes; where Redis is down, the sweep does it later."""
     try:
         for _ in range(min(times, MAX_WAKES)):
-            turn.apply_async()
+            turn.apply_async(expires=WAKE_SECONDS)
     except OperationalError:
         logger.warning("Redis is down: the sweep will find the work")
 
@@ -192,6 +194,7 @@ def _wake_idle(processes: int) -> None:
 @worker_init.connect
 def _check_settings(**_: Any) -> None:
     """In the parent, before it forks: a wrong DATABASE_URL or bucket ends it with one line."""
+    os.umask(settings.PRIVATE)
     open_storage(settings.load())
     with closing(Database(settings.load().database_url)) as db:
         migrations.prepare(db)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # commands that start programs handle it themselves
@@ -21,6 +22,7 @@ from commands.sqlserver_check import sqlserver_check
 @click.version_option(settings.version(), prog_name="image-service")
 def main() -> None:
     """Run, try and maintain the image service."""
+    os.umask(settings.PRIVATE)
 
 
 for command in (run, demo, schema, migrate, sqlserver_check):

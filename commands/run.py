@@ -15,8 +15,8 @@ from commands.support.programs import Programs
 def run() -> None:
     """Start the service and stop it with Ctrl-C.
 
-    Starts the API and a worker, and a Redis server if REDIS_URL names one of this machine that
-    isn't running yet. When one of these programs ends, all of them are stopped.
+    Starts the API and a worker, and a Redis server of their own if REDIS_URL names one of this
+    machine that isn't running. When one of these programs ends, all of them are stopped.
     """
     variables = environment.load()
     chosen = settings.read(variables)
@@ -26,7 +26,7 @@ def run() -> None:
     redis = None if redis_server.is_running(chosen.redis_url) else redis_server.find()
     with tempfile.TemporaryDirectory(prefix="redis-") as folder, Programs() as programs:
         if redis:
-            redis_server.start(programs, redis, chosen.redis_url, folder)
+            variables["REDIS_URL"] = redis_server.start(programs, redis, folder)
         service.start(programs, chosen, variables)
         print(f"\n  The service is ready: {service.address(chosen)}   (Ctrl-C stops it)\n")
         programs.watch()

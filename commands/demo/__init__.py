@@ -46,7 +46,7 @@ def demo(*, exits: bool) -> None:
     ):
         variables = own_variables(folder, photo_port, webhook_port)
         chosen = settings.read(variables)
-        redis_server.start(programs, redis, chosen.redis_url, folder)
+        variables["REDIS_URL"] = redis_server.start(programs, redis, folder)
         service.start(programs, chosen, variables)
         problems = Walkthrough(programs, chosen, received).play(photo_port, webhook_port)
         if not exits:
@@ -76,7 +76,6 @@ def own_variables(folder: str, photo_port: int, webhook_port: int) -> dict[str, 
         "PORT": str(port),
         "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
         "DATABASE_URL": f"sqlite:///{folder}/image_processing.db",
-        "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
         "UPLOAD_DIR": f"{folder}/uploads",
         "PROCESSED_DIR": f"{folder}/processed_images",
         "ALLOWED_PRIVATE_HOSTS": f"127.0.0.1:{photo_port},127.0.0.1:{webhook_port}",

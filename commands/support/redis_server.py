@@ -6,55 +6,58 @@ import importlib
 import shutil
 import subprocess
 import sys
-from urllib.parse import SplitResult, urlsplit
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import redis
 
-from commands.support.ports import accepts_connections, listen_error
+from commands.support.ports import accepts_connections
 from commands.support.programs import ROOT, Programs
 
-LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PORT = 6379
 
 
 def is_running(url: str) -> bool:
     """Whether a Redis answers at this URL already.
 
-    Raises SystemExit when something else answers there, or when no Redis can be started there.
+    Raises SystemExit when something else answers there, or when it is not this machine's to start.
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or DEFAULT_PORT
-    if not accepts_connections(host, port):
-        _check_startable(parts, host, port)
-        return False
-    try:
-        with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as client:
-            client.ping()
-    except redis.RedisError as error:
-        raise SystemExit(f"REDIS_URL: what answers at {host}:{port} refuses: {error}") from None
-    return True
-
-
-def _check_startable(parts: SplitResult, host: str, port: int) -> None:
+    if parts.scheme.startswith("redis+"):
+        return _answers(url, parts.path)
+    if accepts_connections(host, port):
+        return _answers(url, f"{host}:{port}")
     if parts.scheme != "redis" or parts.password or host not in LOOPBACK:
         raise SystemExit(
             f"REDIS_URL: nothing answers at {host}:{port}. Please start it; only a Redis of this "
             "machine, without TLS and password, is started here."
         )
-    if reason := listen_error(LOOPBACK[host], port):
-        raise SystemExit(f"REDIS_URL: Redis cannot listen on {host}:{port}: {reason}.")
+    return False
 
 
-def start(programs: Programs, server: str, url: str, folder: str) -> None:
-    """Start a Redis server and wait until it accepts connections.
+def _answers(url: str, place: str) -> bool:
+    """True; raises SystemExit where no Redis answers there."""
+    known = url.replace("redis+socket://", "unix://", 1)
+    try:
+        with redis.Redis.from_url(known, socket_timeout=2, socket_connect_timeout=2) as client:
+            return bool(client.ping())
+    except redis.RedisError as error:
+        raise SystemExit(f"REDIS_URL: what answers at {place} refuses: {error}") from None
 
-    It keeps nothing on disk: messages only wake workers, and the database holds all the work.
+
+def start(programs: Programs, server: str, folder: str) -> str:
+    """Start a Redis server, wait until it accepts connections, and return its URL.
+
+    It listens on a socket in ``folder`` and on no port, so only who may enter the folder can send
+    messages. It keeps nothing on disk: they only wake workers, and the database holds all the work.
     """
-    parts = urlsplit(url)
-    host, port = LOOPBACK[parts.hostname or "127.0.0.1"], parts.port or DEFAULT_PORT
+    socket = Path(folder) / "redis.sock"
     options = {
-        "port": str(port),
-        "bind": host,
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "600",
         "save": "",
         "appendonly": "no",
         "maxmemory-policy": "noeviction",
@@ -63,8 +66,9 @@ def start(programs: Programs, server: str, url: str, folder: str) -> None:
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     programs.start("Redis", [server, *arguments], is_needed=True)
-    while not accepts_connections(host, port):
+    while not socket.is_socket():
         programs.pause()
+    return f"redis+socket://{socket}"
 
 
 def find() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+import requests
 
 import migrations
 import settings
 from database import Database
 from tests.earlier_database import database_at
-from tests.system import PATIENCE, ROOT, eventually, free_port
+from tests.system import PATIENCE, ROOT, Redis, eventually, free_port
 
 READY = "The service is ready"
 EVERYWHERE = "0.0.0.0"  # noqa: S104
@@ -115,14 +117,14 @@ def test_a_signal_stops_all_that_was_started(
 ) -> None:
     running = run()
     running.says(READY)
+    redis = running.program("redis-server")
     assert is_answered(running.port)
-    assert is_answered(running.redis_port)
 
     running.process.send_signal(number)
 
     assert running.ended() == 0
     assert not is_answered(running.port)
-    assert not is_answered(running.redis_port)
+    assert not Path(f"/proc/{redis}").exists()
 
 
 @pytest.mark.parametrize(
@@ -163,15 +165,36 @@ def test_who_may_upload_is_said_where_others_can_reach_the_api(
     assert ("whoever reaches it may upload" in running.output) is is_said
 
 
-def test_a_redis_that_answers_is_taken(run: Callable[..., Run]) -> None:
-    first = run()
-    first.says(READY)
+def test_its_own_redis_listens_on_a_socket_that_nobody_else_may_use(
+    run: Callable[..., Run],
+) -> None:
+    running = run()
+    running.says(READY)
 
-    second = run(REDIS_URL=f"redis://127.0.0.1:{first.redis_port}/0")
-    second.says(READY)
+    server = running.program("redis-server")
+    title = Path(f"/proc/{server}/cmdline").read_text()
+    place = Path(title.partition("unixsocket:")[2].strip(" \0"))
+
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+    assert not is_answered(running.redis_port)
+    assert (
+        requests.get(f"http://127.0.0.1:{running.port}/readyz", timeout=9).json()["redis"] == "ok"
+    )
+
+
+def test_a_redis_that_answers_is_taken(run: Callable[..., Run], tmp_path: Path) -> None:
+    redis = Redis(tmp_path)
+    redis.start()
+
+    running = run(REDIS_URL=redis.url)
+    running.says(READY)
 
     with pytest.raises(StopIteration):
-        second.program("redis-server")
+        running.program("redis-server")
+    running.process.terminate()
+    assert running.ended() == 0
+    redis.stop()
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(run: Callable[..., Run]) -> None:

@@ -170,6 +170,18 @@ def let_leases_run_out(tx: Connection) -> None:
     tx.execute(sa.update(Request).values(lease_until=utc_now()))
 
 
+def test_what_the_service_writes_is_for_its_own_user_alone(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    system.completed(system.accepted(csv_of(("Cup", *photo_urls(origin, 2)))))
+
+    written = [*(system.folder / "uploads").rglob("*"), *(system.folder / "processed").rglob("*")]
+    modes = {path.name: path.stat().st_mode & 0o077 for path in written}
+    assert len(modes) == 5  # the upload, the folder of the request, two images, the output CSV
+    assert not any(modes.values())
+
+
 def test_no_upload_is_taken_when_the_disk_is_almost_full(own_system: OwnSystem) -> None:
     system = own_system(MIN_FREE_BYTES=str(2**60))
 

@@ -24,7 +24,7 @@ def test_nothing_of_a_worker_is_there_only_once() -> None:
 def test_without_a_bucket_all_share_the_folders() -> None:
     volumes = [f"{name}:/service/{name}" for name in ("uploads", "processed_images")]
 
-    assert API["volumes"] == WORKER["volumes"] == volumes
+    assert API["volumes"] == WORKER["volumes"] == [*volumes, "/tmp"]  # noqa: S108
     assert COMPOSE["volumes"].keys() >= {"uploads", "processed_images"}
 
 
@@ -73,6 +73,43 @@ def test_the_gateway_serves_the_images_that_the_service_makes() -> None:
     for name, value in HARDENING.items():
         if name != "Cross-Origin-Resource-Policy":
             assert re.search(rf'add_header {name} "?{re.escape(value)}"?;', NGINX), name
+
+
+OURS = ("gateway", "redis", "api", "worker")
+
+
+def test_what_runs_has_no_rights_that_it_does_not_need() -> None:
+    for name in OURS:
+        service = COMPOSE["services"][name]
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service.keys() >= {"mem_limit", "pids_limit"}, name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+
+
+def test_redis_asks_for_a_password_and_nobody_configures_it() -> None:
+    redis = COMPOSE["services"]["redis"]
+
+    assert '--requirepass "$$REDIS_PASSWORD"' in redis["command"][-1]
+    assert '--rename-command CONFIG ""' in redis["command"][-1]
+    for service in (API, WORKER):
+        assert service["environment"]["REDIS_URL"].startswith("redis://:${REDIS_PASSWORD:?")
+
+
+def test_images_of_others_are_pinned_by_their_content() -> None:
+    images = {each["image"] for each in COMPOSE["services"].values() if "build" not in each}
+    (base,) = re.findall(r"^FROM (.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+
+    for image in {*images, base}:
+        assert re.fullmatch(r"\S+:\S+@sha256:[0-9a-f]{64}", image)
+
+
+def test_what_the_image_downloads_is_checked() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+
+    assert all("--checksum=sha256:" in line for line in re.findall(r"^ADD .*$", dockerfile, re.M))
+    assert "--require-hashes" in dockerfile
 
 
 def test_the_image_gets_what_docker_is_sent() -> None:
