@@ -3,7 +3,7 @@
 One number x, the coarseness, stands for a JPEG's quality: its tables are about 2^x times those
 that jpegli uses at quality 60. All constants below were fitted, measured or read from jpegli; each
 stands with the formula to which it belongs. "Points" are points of SSIMULACRA 2, measured with
-benchmarks/compression.py.
+benchmarks/compression.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ MAX_ERROR_OF_PALETTE = 3.0
 # Half steps that divide 256: PNG's filters subtract modulo 256, and so stay on the levels.
 FAVOURED = (16, 8, 4)
 # d ln(size) / d coarseness, for levels at about six half steps and for halvings of the colours;
-# measured on the images of benchmarks/compression.py.
+# measured on the images of benchmarks/compression.
 LEVELS_SLOPE, PALETTE_SLOPE = -0.04, -0.2
 
 
