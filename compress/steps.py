@@ -20,6 +20,8 @@ from compress.rights import MAX_SHARE
 PROTECTED = ("png", "ico", "gif", "webp")
 # The colours of a drawing in a GIF; one with more may as well be a photo.
 MAX_OF_GIF = 128
+# The bytes that one packet carries over Ethernet: fewer load no sooner, and are worth no pixel.
+ONE_PACKET = 1460
 ALPHA_MODES = ("RGBA", "LA", "PA")
 
 
@@ -106,7 +108,8 @@ def limit_dimensions(state: State) -> None:
 def protect_flat_graphics(state: State) -> None:
     """A logo, an icon or a code never loses pixels; nor does what was asked to keep them.
 
-    A photo in a GIF may: it has so few colours only because the format has no more.
+    A photo in a GIF may: it has so few colours only because the format has no more. A file of one
+    packet never does, whatever it shows.
     """
     frame = state.image.first_frame
     is_still = len(state.image.frames) == 1
@@ -114,7 +117,9 @@ def protect_flat_graphics(state: State) -> None:
     if can_be_kept and is_still and not frame.mode.startswith(("I", "F")):
         few = MAX_OF_GIF if state.source.format == "gif" else damage.MAX_FLAT_COLOURS
         state.is_flat = damage.is_flat(colour.to_basic_mode(frame), few)
-    keeps_pixels = state.options.keep_dimensions or state.is_flat or state.format == "ico"
+    is_tiny = len(state.source.original) <= ONE_PACKET
+    is_kept = state.options.keep_dimensions or state.is_flat or is_tiny
+    keeps_pixels = is_kept or state.format == "ico"
     state.source = replace(state.source, may_lose_pixels=not keeps_pixels)
 
 

@@ -127,6 +127,21 @@ def test_a_code_that_could_be_read_can_be_read(name: str) -> None:
     assert read(done(name).content) == read(FILES[name])
 
 
+# One pixel a module, as in the small QR code, is finer than a JPEG of half the bytes can draw.
+@pytest.mark.parametrize("format", ["WEBP", "AVIF", "JPEG"])
+@pytest.mark.parametrize("name", [name for name in corpus.CODES if name != "small QR"])
+def test_a_code_in_a_format_for_photos_can_still_be_read(name: str, format: str) -> None:
+    original = saved(corpus.CODES[name].convert("RGB"), format, quality=80)
+    assert read(compress(original).content) == read(original)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF"])
+def test_a_file_of_a_few_hundred_bytes_never_loses_pixels(format: str) -> None:
+    original = saved(corpus.gradient(), format)
+    assert len(original) < 1000
+    assert opened(compress(original).content).size == corpus.gradient().size
+
+
 @ALPHA_FILE
 def test_transparency_stays(name: str) -> None:
     before, after = (each[:, 3].astype(int) for each in before_and_after(name))
