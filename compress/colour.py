@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
 Colour = float | tuple[int, ...]
+Box = tuple[int, int, int, int]
 
 # A colour of this share of the pixels is a ground, on which even a small change would be seen.
 MIN_GROUND, GROUND_SAMPLE = 0.05, (64, 64)
+STRIP_PIXELS = 1 << 20
 SRGB = ImageCms.createProfile("sRGB")
 
 # The profile header's "data colour space" (ICC.1:2022, 7.2.6) against Pillow's modes.
@@ -88,11 +90,25 @@ def posterise(image: Image.Image, half_steps: int, ground: Colour | None = None)
     tables = {"L": finer, "RGB": coarser + finer + coarser}
     tables["RGBA"] = tables["RGB"] + finer
     posterised = image.point(tables[image.mode])
-    if ground is not None:
-        plain = Image.new(image.mode, image.size, ground)
-        differs = functools.reduce(ImageChops.lighter, ImageChops.difference(image, plain).split())
-        posterised.paste(plain, mask=differs.point([255] + [0] * 255))
+    for box in _strips(image.size) if ground is not None else ():
+        _keep_ground(image.crop(box), posterised, ground, box)
     return posterised
+
+
+def _keep_ground(
+    strip: Image.Image, posterised: Image.Image, ground: Colour | None, box: Box
+) -> None:
+    plain = Image.new(strip.mode, strip.size, ground)
+    differs = functools.reduce(ImageChops.lighter, ImageChops.difference(strip, plain).split())
+    posterised.paste(plain, box, mask=differs.point([255] + [0] * 255))
+
+
+def _strips(size: tuple[int, int]) -> Iterator[Box]:
+    """Boxes of STRIP_PIXELS or a row, so that what is made for each of them takes little memory."""
+    width, height = size
+    rows = max(STRIP_PIXELS // width, 1)
+    for top in range(0, height, rows):
+        yield 0, top, width, min(top + rows, height)
 
 
 def _levels(step: int) -> list[int]:
@@ -101,6 +117,11 @@ def _levels(step: int) -> list[int]:
 
 def squared_error(before: Image.Image, after: Image.Image) -> float:
     """Summed over pixels and channels; a difference counts less the more transparent it is."""
+    boxes = _strips(before.size)
+    return sum(_squared_error(before.crop(box), after.crop(box)) for box in boxes)
+
+
+def _squared_error(before: Image.Image, after: Image.Image) -> float:
     pair = [image.convert(before.mode) for image in (before, after)]
     if before.mode == "RGBA":
         pair = [image.convert("RGBa") for image in pair]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from compress import time_limit
 from compress.input_image import too_large
-from compress.options import Compressed, Options
+from compress.options import Compressed, Options, Unreadable
 from compress.steps import (
     State,
     apply_costly_profile,
@@ -71,5 +71,8 @@ def _pillow_limited_to(max_pixels: int) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = max(max_pixels // 2, 1)  # Pillow refuses twice as many
         try:
             yield
-        except (MemoryError, Image.DecompressionBombError):
+        except Image.DecompressionBombError:
             raise too_large(max_pixels) from None
+        except MemoryError:
+            sentence = "The picture needs more memory than one picture may take here."
+            raise Unreadable("image_too_large", sentence) from None
