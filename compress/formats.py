@@ -6,15 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from compress.avif import encode_avif, remove_avif_metadata
+from compress.bmp import remove_bmp_metadata
 from compress.decoded_image import DecodedImage
 from compress.encoding import Encoding
+from compress.gif.blocks import remove_gif_metadata
 from compress.gif.encoder import encode_gif
 from compress.ico import encode_ico, pack_ico
+from compress.icon_entries import remove_ico_metadata
 from compress.input_image import InputImage
 from compress.jpeg import encode_jpeg, remove_jpeg_metadata
 from compress.png.chunks import remove_png_metadata
 from compress.png.encoder import encode_png, pack_png
 from compress.tiff import encode_tiff, pack_tiff
+from compress.tiff_tags import remove_tiff_metadata
 from compress.webp import encode_webp, pack_webp, remove_webp_metadata
 
 
@@ -33,24 +37,21 @@ class Format:
 
     extension: str
     encode: Callable[[DecodedImage, int, InputImage], Encoding]
+    remove_metadata: Callable[[bytes, bytes], bytes]
     animates: bool = False
-    remove_metadata: Callable[[bytes, bytes], bytes] | None = None
     pack: Callable[[DecodedImage, InputImage], bytes] | None = None
 
 
 FORMATS = {
-    "jpeg": Format("jpg", encode_jpeg, remove_metadata=remove_jpeg_metadata),
-    "png": Format(
-        "png", encode_png, animates=True, remove_metadata=remove_png_metadata, pack=pack_png
-    ),
-    "webp": Format(
-        "webp", encode_webp, animates=True, remove_metadata=remove_webp_metadata, pack=pack_webp
-    ),
-    "avif": Format("avif", encode_avif, animates=True, remove_metadata=remove_avif_metadata),
-    "gif": Format("gif", encode_gif, animates=True),
-    "tiff": Format("tif", encode_tiff, pack=pack_tiff),
-    "ico": Format("ico", encode_ico, pack=pack_ico),
-    "bmp": Format("bmp", encode_png),  # only ever returned as it came: see output_format
+    "jpeg": Format("jpg", encode_jpeg, remove_jpeg_metadata),
+    "png": Format("png", encode_png, remove_png_metadata, animates=True, pack=pack_png),
+    "webp": Format("webp", encode_webp, remove_webp_metadata, animates=True, pack=pack_webp),
+    "avif": Format("avif", encode_avif, remove_avif_metadata, animates=True),
+    "gif": Format("gif", encode_gif, remove_gif_metadata, animates=True),
+    "tiff": Format("tif", encode_tiff, remove_tiff_metadata, pack=pack_tiff),
+    "ico": Format("ico", encode_ico, remove_ico_metadata, pack=pack_ico),
+    # Only ever returned as it came: see output_format.
+    "bmp": Format("bmp", encode_png, remove_bmp_metadata),
 }
 
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
+from compress import avif_boxes
 from compress.gif import blocks
+from compress.icon_entries import icon_pixels
 from compress.options import Unreadable
 
 # Pillow's names of the formats it may decode: an allow-list, because each decoder is a target for
@@ -56,6 +58,8 @@ OTHER_KINDS = (
 # Eleven minutes at 15 frames a second, more than any real animation. Frames are limited as well as
 # pixels, because a frame of one pixel costs far more work than one pixel.
 MAX_FRAMES = 10_000
+ICON = b"\0\0\1\0"
+TILE_WIDTH, TILE_LENGTH = 322, 323  # tags of a TIFF
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +91,8 @@ def open_image(original: bytes, max_pixels: int) -> InputImage:
 
     ``max_pixels`` is for all frames together. Some damage shows as one of DECODER_ERRORS instead.
     """
+    if original.startswith(ICON) and icon_pixels(original) > max_pixels:
+        raise too_large(max_pixels)  # Pillow decodes the first image of an icon as it opens it
     image = _open(original)
     format = FORMAT_NAMES[image.format or ""]
     frames, pixels = _frames_and_pixels(original, image, format)
@@ -141,15 +147,15 @@ def _frames_and_pixels(original: bytes, image: Image.Image, format: str) -> tupl
     if format == "jpeg":  # Only the first image of an MPO is kept.
         return 1, width * height
     if format == "ico":
-        sizes = image.info["sizes"]
-        return len(sizes), sum(w * h for w, h in sizes)
+        return len(image.info["sizes"]), icon_pixels(original)
     if format == "tiff":
         return _count_pages(image)
     if format == "gif":
         frames = blocks.count_frames(original, MAX_FRAMES + 1)
-        return max(frames, 1), frames * width * height
+        return max(frames, 1), frames * blocks.canvas_pixels(original)
     frames = getattr(image, "n_frames", 1)
-    return frames, frames * width * height
+    largest = avif_boxes.largest_picture(original) if format == "avif" else 0
+    return frames, frames * max(width * height, largest)
 
 
 def _count_pages(image: Image.Image) -> tuple[int, int]:
@@ -161,5 +167,13 @@ def _count_pages(image: Image.Image) -> tuple[int, int]:
         except EOFError:
             image.seek(0)
             return page, pixels
-        pixels += image.width * image.height
+        pixels += _decoded_pixels(image)
     return MAX_FRAMES + 1, pixels
+
+
+def _decoded_pixels(page: Image.Image) -> int:
+    """Of a page of a TIFF, with what its tiles have beyond its edges."""
+    tags = getattr(page, "tag_v2", {})
+    tile_width, tile_height = tags.get(TILE_WIDTH) or 1, tags.get(TILE_LENGTH) or 1
+    across, down = -(-page.width // tile_width), -(-page.height // tile_height)
+    return int(across * tile_width * down * tile_height)

@@ -31,7 +31,8 @@ class State:
 
     ``image`` is what will be encoded next. ``budget`` is in bytes, ``format`` is the one to write,
     ``displayed_size`` the width and height of the input. ``results`` are the encodings so far.
-    ``is_flat``: it has so few colours that each matters. ``is_done`` ends the steps.
+    ``unchanged`` is the input without its metadata. ``is_flat``: it has so few colours that each
+    matters. ``is_done`` ends the steps.
     """
 
     options: Options
@@ -40,6 +41,7 @@ class State:
     budget: int
     format: str
     displayed_size: tuple[int, int]
+    unchanged: bytes
     results: list[downscale.Result] = field(default_factory=list)
     is_flat: bool = False
     is_done: bool = False
@@ -67,6 +69,7 @@ def start(original: bytes, options: Options, max_pixels: int) -> State:
         budget=budget,
         format=output_format(options.format, source.format),
         displayed_size=image.displayed_size,
+        unchanged=original,
     )
 
 
@@ -77,7 +80,10 @@ def remove_metadata(state: State) -> None:
     """
     remove = FORMATS[state.source.format].remove_metadata
     exif = state.image.save_options()["exif"]
-    content = remove(state.source.original, exif) if remove else b""
+    content = remove(state.source.original, exif)
+    bare = content or remove(state.source.original, b"")
+    if 0 < len(bare) <= len(state.source.original):  # one that is cut off may grow by its repair
+        state.unchanged = bare
     if not content:
         return
     state.source = replace(state.source, size_without_metadata=len(content))
@@ -145,7 +151,7 @@ def finish(state: State) -> Compressed:
     best = min(_without_loss(state), key=lambda each: each.encoding.size, default=None)
     if best and best.encoding.size < len(state.source.original):
         return _result(state, best, missed_because)
-    unchanged = _not_encoded(state.source.original, "original")
+    unchanged = _not_encoded(state.unchanged, "original")
     if unchanged.fits(state.budget):  # only where as many bytes are allowed as it has
         missed_because = ""
     size = state.displayed_size

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterator
 
 IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B
+GRAPHIC_CONTROL, APPLICATION = 0xF9, 0xFF  # labels of extensions
+KEPT_PROGRAMS = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
 HEADER = 13  # bytes of signature and logical screen, before the global colour table
 
 
@@ -32,6 +34,43 @@ def sanitised(content: bytes) -> bytes:
             return b""
         end = after
     return content[:end] + bytes([TRAILER])
+
+
+def remove_gif_metadata(content: bytes, exif: bytes) -> bytes:
+    """The file without comments, plain text, what programs wrote, and what follows its end.
+
+    The number of repetitions and the colour profile stay; GIF has no EXIF. Empty for a file so
+    damaged that no image is found where one should be.
+    """
+    if not count_frames(content, 1):
+        return b""
+    head = content[: HEADER + _table_size(content[10])]
+    kept = (content[start:end] for _, start, end in blocks(content))
+    return b"".join([head, *filter(_is_seen, kept), bytes([TRAILER])])
+
+
+def _is_seen(block: bytes) -> bool:
+    label = block[1] if len(block) > 1 else 0
+    is_kept_program = label == APPLICATION and block[3:14] in KEPT_PROGRAMS
+    return block[0] == IMAGE or label == GRAPHIC_CONTROL or is_kept_program
+
+
+def canvas_pixels(content: bytes) -> int:
+    """The pixels of the canvas; Pillow makes it larger than the screen for a first frame that is.
+
+    Raises ValueError where a later frame leaves it: that would make it grow once more.
+    """
+    canvas = struct.unpack_from("<2H", content, 6)
+    images = (start for kind, start, _ in blocks(content) if kind == IMAGE)
+    for number, start in enumerate(images):
+        left, top, width, height = struct.unpack(
+            "<4H", content[start + 1 : start + 9].ljust(8, b"\xff")
+        )
+        if number == 0:
+            canvas = max(canvas[0], left + width), max(canvas[1], top + height)
+        elif left + width > canvas[0] or top + height > canvas[1]:
+            raise ValueError("a frame outside of the canvas")
+    return int(canvas[0] * canvas[1])
 
 
 def _is_inside(screen: tuple[int, int], descriptor: bytes) -> bool:

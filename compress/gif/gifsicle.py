@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import functools
 import shutil
-import subprocess
 
+from compress import program
 from compress.gif.blocks import count_frames
-
-# It needs a second a megabyte. A file on which it hangs must not hold up the worker.
-MAX_SECONDS = 60
 
 
 @functools.cache
@@ -33,10 +30,5 @@ def gifsicle(
         command.append(f"--colors={colours}")
     if size:
         command.append(f"--resize={size[0]}x{size[1]}")
-    try:
-        made = subprocess.run(  # noqa: S603 - our own arguments; the image goes in as stdin
-            command, input=original, capture_output=True, timeout=MAX_SECONDS, check=True
-        ).stdout
-    except (subprocess.SubprocessError, OSError):
-        return b""
+    made = program.run(command, original)
     return made if count_frames(made, frame_count + 1) == frame_count else b""

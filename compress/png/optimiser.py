@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import dataclass
 
 from PIL import Image
 
+from compress import program
 from compress.png import oxipng_process
 from compress.png.uncompressed import bit_depth, uncompressed_png
 
@@ -76,11 +76,6 @@ def optimise(
 
 
 def _in_a_process(content: bytes, effort: Effort, *flags: str) -> bytes:
-    """What the process made; empty where it did not start, or ended for lack of memory."""
-    program = [sys.executable, "-I", oxipng_process.__file__]
-    command = [*program, ",".join(effort.filters), str(effort.level), *flags]
-    try:
-        made = subprocess.run(command, input=content, capture_output=True, check=False)  # noqa: S603
-    except OSError:
-        return b""
-    return made.stdout if made.returncode == 0 else b""
+    """What the process made; empty where it did not start, or ended for lack of memory or time."""
+    python = [sys.executable, "-I", oxipng_process.__file__]
+    return program.run([*python, ",".join(effort.filters), str(effort.level), *flags], content)
