@@ -16,11 +16,21 @@ import http_server
 import migrations
 import settings
 import worker
-from api import callers, file_routes, health_routes, problems, status_routes, upload_routes
+from api import (
+    callers,
+    file_routes,
+    health_routes,
+    problems,
+    request_routes,
+    status_routes,
+    upload_routes,
+    webhook_routes,
+)
 from api.problems import Problem, upload_too_large
 from api.response_cache import ResponseCache
 from api.service import Service, install, service
 from database import Database, Unavailable
+from outbound import HttpClient
 from settings import Settings
 from storage import StorageUnavailable, open_storage
 
@@ -47,7 +57,14 @@ def create_app(chosen: Settings | None = None) -> Flask:
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(Unavailable, _database_down)
     app.register_error_handler(StorageUnavailable, _storage_down)
-    for routes in (upload_routes, status_routes, file_routes, health_routes):
+    for routes in (
+        upload_routes,
+        status_routes,
+        request_routes,
+        webhook_routes,
+        file_routes,
+        health_routes,
+    ):
         app.register_blueprint(routes.routes)
     app.add_url_rule("/", "page", lambda: render_template("index.html"))
     app.after_request(_harden)
@@ -64,6 +81,11 @@ def _service(chosen: Settings) -> Service:
         wake_workers=worker.wake_workers,
         redis_answers=worker.redis_answers,
         response_cache=ResponseCache(),
+        client=HttpClient(
+            allowed_ports=chosen.allowed_ports,
+            allowed_private_hosts=chosen.allowed_private_hosts,
+            connections=1,
+        ),
     )
 
 

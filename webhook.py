@@ -10,6 +10,7 @@ import logging
 import random
 import threading
 import time
+import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -71,6 +72,11 @@ def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]
             for image in images
         ]
     }
+
+
+def new_message_id() -> str:
+    """The id of a message that is no request's."""
+    return f"msg_{uuid.uuid4().hex}"
 
 
 def signed_headers(secret: str, message_id: str, body: bytes) -> Mapping[str, str]:

@@ -25,7 +25,7 @@ def new_request(file_name: str, form: Mapping[str, str]) -> NewRequest:
         public_id=uuid.uuid4(),
         file_name=file_name,
         url_column=_url_column(given.get("url_column")),
-        webhook_url=_webhook_url(given.get("webhook_url")),
+        webhook_url=webhook_url(given.get("webhook_url")),
         reduce_by=_integer(given, "reduce_by", 1, 95) or 50,
         format=_format(given.get("format", "keep")),
         max_width=_integer(given, "max_width", 1, MAX_SIDE),
@@ -50,7 +50,7 @@ def _url_column(text: str | None) -> str | None:
     return text
 
 
-def _webhook_url(url: str | None) -> str | None:
+def webhook_url(url: str | None) -> str | None:
     """Only its form: the address behind it is judged when it is connected to, each time."""
     if url is None:
         return None

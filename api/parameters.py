@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
 
 from flask import request
 
 from api.form import whole_number
 from api.problems import Problem
+from work_queue.statuses import Status
 
-PAGE, MAX_PAGE = 100, 1000  # images of one response
+PAGE, MAX_PAGE = 100, 1000  # images, or requests, of one response
+MAX_WORDS = 200  # characters of a search
 MAX_ID = len("urn:uuid:") + len("{}") + 36  # of a UUID, as Python reads it
 
 
@@ -26,8 +31,45 @@ def request_uuid(text: str) -> uuid.UUID:
         ) from None
 
 
+def not_found(public_id: uuid.UUID) -> Problem:
+    return Problem(404, "request_not_found", f"There is no request {public_id}.")
+
+
+def query(given: Mapping[str, Any]) -> str:
+    """The query of a link, without what is None."""
+    return urlencode({name: value for name, value in given.items() if value is not None})
+
+
+def one_of(name: str, known: Iterable[Status]) -> Status | None:
+    """A parameter with one of these values, in any case of letters; None where it is not there."""
+    text = request.args.get(name)
+    if not text:
+        return None
+    by_key = {each.lower(): each for each in known}
+    if text.lower() not in by_key:
+        raise Problem(400, f"invalid_{name}", f"{name} is one of {', '.join(by_key.values())}.")
+    return by_key[text.lower()]
+
+
+def words() -> str | None:
+    """What is searched for; None where nothing is."""
+    text = request.args.get("q", "").strip()
+    if len(text) > MAX_WORDS or "\0" in text:
+        raise Problem(400, "invalid_q", f"q is a text of up to {MAX_WORDS} characters.")
+    return text or None
+
+
+def before() -> uuid.UUID | None:
+    """The request behind which a page of the list begins."""
+    text = request.args.get("before")
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError:
+        raise Problem(400, "invalid_before", "before is what the link `next` gave.") from None
+
+
 def limit() -> int:
-    """How many images are asked for at once."""
+    """How many are asked for at once."""
     number = whole_number(request.args.get("limit", str(PAGE)), 1, MAX_PAGE)
     if number is None:
         raise Problem(400, "invalid_limit", f"limit is a whole number from 1 to {MAX_PAGE}.")

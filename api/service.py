@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Flask, current_app
 
 from api.response_cache import ResponseCache
 from database import Database
+from outbound import HttpClient
 from settings import Settings
 from storage import Storage
 
@@ -23,6 +25,19 @@ class Service:
     wake_workers: Callable[[int], None]
     redis_answers: Callable[[], bool]
     response_cache: ResponseCache
+    client: HttpClient
+    _waking: threading.Lock = field(default_factory=threading.Lock)
+
+    def wake_workers_soon(self, images: int) -> None:
+        """In a thread: a Redis that accepts and says nothing would hold up the response."""
+        if self._waking.acquire(blocking=False):
+            threading.Thread(target=self._wake, args=(images,), daemon=True).start()
+
+    def _wake(self, images: int) -> None:
+        try:
+            self.wake_workers(images)
+        finally:
+            self._waking.release()
 
 
 def install(app: Flask, made: Service) -> None:

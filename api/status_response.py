@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from storage import OUTPUT_CSV, image_url
-from work_queue.read_queries import FoundRequest, ImageRow, progress
+from work_queue.read_queries import FoundRequest, ImageRow, RequestRow, progress
 from work_queue.statuses import Status
 
 # The columns of a request that are its options, as the upload's form names them.
@@ -19,8 +19,22 @@ def status(
 ) -> dict[str, Any]:
     """The whole response; ``base`` is the public URL of the service."""
     request = found.request
-    is_completed = request.status is Status.COMPLETED
     folder_url = image_url(base, request.public_id, "").rstrip("/")
+    return {
+        **_facts(base, request),
+        "webhook": webhook_of(found),
+        "images": [image_of(folder_url, image) for image in images],
+        "next": next_url,
+    }
+
+
+def summary(base: str, request: RequestRow) -> dict[str, Any]:
+    """One entry of the list of requests."""
+    return {**_facts(base, request), "status_url": f"{base}/status/{request.public_id}"}
+
+
+def _facts(base: str, request: RequestRow) -> dict[str, Any]:
+    is_completed = request.status is Status.COMPLETED
     return {
         "request_id": str(request.public_id),
         "status": request.status,
@@ -33,9 +47,6 @@ def status(
         "created_at": _time(request.created_at),
         "completed_at": _time(request.completed_at),
         "output_csv_url": image_url(base, request.public_id, OUTPUT_CSV) if is_completed else None,
-        "webhook": webhook_of(found),
-        "images": [image_of(folder_url, image) for image in images],
-        "next": next_url,
     }
 
 

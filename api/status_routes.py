@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from typing import NamedTuple
 
 from flask import Blueprint, Response, jsonify
 from flask import request as http_request
 
 from api import parameters, status_response
-from api.problems import Problem
 from api.service import service
 from work_queue.read_queries import FoundRequest, find_images, find_request
 from work_queue.statuses import Status
 
 POLL_SECONDS = "2"
 
+STATUSES = (Status.PENDING, Status.PROCESSING, Status.COMPLETED, Status.FAILED)
+
 routes = Blueprint("status", __name__)
+
+
+class Chosen(NamedTuple):
+    """Which images are asked for: so many behind a (row, position), of a status, with a word."""
+
+    after: tuple[int, int]
+    limit: int
+    status: Status | None
+    q: str | None
 
 
 @routes.get("/status/<request_id>")
 def status(request_id: str) -> Response:
     my = service()
-    asked = (parameters.request_uuid(request_id), parameters.after(), parameters.limit())
+    chosen = Chosen(
+        parameters.after(),
+        parameters.limit(),
+        parameters.one_of("status", STATUSES),
+        parameters.words(),
+    )
+    asked = (parameters.request_uuid(request_id), chosen)
     found = my.database.read(find_request, asked[0])
     if found is None:
-        raise Problem(404, "request_not_found", f"There is no request {asked[0]}.")
+        raise parameters.not_found(asked[0])
     body = my.response_cache.find(asked, found.request)
     if body is None:
-        body = _body(found, *asked[1:])
+        body = _body(found, chosen)
         my.response_cache.keep(asked, found.request, body)
     response = Response(body, mimetype="application/json")
     if found.request.status is not Status.COMPLETED:
@@ -38,12 +54,13 @@ def status(request_id: str) -> Response:
     return response
 
 
-def _body(found: FoundRequest, after: tuple[int, int], limit: int) -> bytes:
+def _body(found: FoundRequest, chosen: Chosen) -> bytes:
     my, request = service(), found.request
     base = my.settings.public_base_url
-    page = my.database.read(find_images, request.id, after=after, limit=limit)
+    page = my.database.read(find_images, request.id, **chosen._asdict())
     next_url = None
-    if len(page) == limit:
-        behind = {"limit": limit, "after": f"{page[-1].row_number}-{page[-1].position}"}
-        next_url = f"{base}/status/{request.public_id}?{urlencode(behind)}"
+    if len(page) == chosen.limit:
+        after = f"{page[-1].row_number}-{page[-1].position}"
+        behind = parameters.query({**chosen._asdict(), "after": after})
+        next_url = f"{base}/status/{request.public_id}?{behind}"
     return jsonify(status_response.status(base, found, page, next_url)).get_data()

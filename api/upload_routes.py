@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path, PureWindowsPath
 from typing import IO
 
@@ -22,7 +21,6 @@ FILE_FIELDS = ("file", "csv", "csv_file", "csvFile")
 CSV_TYPES = ("text/csv", "application/csv")
 
 routes = Blueprint("upload", __name__)
-waking = threading.Lock()
 
 
 @routes.post("/upload")
@@ -32,7 +30,7 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     new = form.new_request(file_name, request.values)
     with my.storage.keep_upload(new.public_id, content) as path:
         stored = _store(my, new, path)
-    _wake_workers(my, stored.images)
+    my.wake_workers_soon(stored.images)
     status_url = f"/status/{new.public_id}"
     body = {
         "request_id": str(new.public_id),
@@ -79,16 +77,3 @@ def _uploaded_csv() -> tuple[str, IO[bytes]]:
         "missing_file",
         f"There is no file in the form: the field is {' or '.join(FILE_FIELDS)}.",
     )
-
-
-def _wake_workers(my: Service, images: int) -> None:
-    """In a thread: a Redis that accepts and says nothing would hold up the response for seconds."""
-    if waking.acquire(blocking=False):
-        threading.Thread(target=_wake_and_release, args=(my, images), daemon=True).start()
-
-
-def _wake_and_release(my: Service, images: int) -> None:
-    try:
-        my.wake_workers(images)
-    finally:
-        waking.release()

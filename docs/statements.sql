@@ -185,6 +185,17 @@ WHERE
       WHERE
         requests.is_whole = 0
         AND requests.lease_until < CAST(DATEADD(MILLISECOND, :param_12, SYSUTCDATETIME()) AS DATETIME2(3))
+        AND NOT (
+          EXISTS(
+            SELECT
+              *
+            FROM images
+            WHERE
+              images.request_id = requests.id
+              AND images.status = N'Processing'
+              AND images.lease_until >= CAST(DATEADD(MILLISECOND, :param_14, SYSUTCDATETIME()) AS DATETIME2(3))
+          )
+        )
     )
   );
 
@@ -521,7 +532,132 @@ ORDER BY
 OFFSET 0 ROWS
 FETCH FIRST :limit ROWS ONLY;
 
--- removal.claim_removal: Claim a request that was left half-written.
+-- request_changes.notify_again: Make the request's newest notification due now, under the same
+-- message id.
+SELECT
+  MAX(webhooks.id) AS max_1
+FROM webhooks
+WHERE
+  webhooks.request_id IN (
+    SELECT
+      requests.id
+    FROM requests
+    WHERE
+      requests.public_id = :public_id_1 AND requests.is_whole = 1
+  );
+UPDATE webhooks SET status = :status, next_attempt_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
+WHERE
+  webhooks.id = :id_1 AND webhooks.status <> N'Processing';
+
+-- request_changes.retry_failed: Make the failed images of a request pending again, also while
+-- others are worked on.
+SELECT
+  requests.id
+FROM requests
+WHERE
+  requests.public_id = :public_id_1 AND requests.is_whole = 1;
+UPDATE images SET copy_of = NULL, status = :status, attempts = :attempts, crash_count = :crash_count, next_attempt_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), completed_at = NULL, error_code = NULL, error_message = NULL, output_name = NULL, input_bytes = NULL, output_bytes = NULL, width = NULL, height = NULL, format = NULL, method = NULL, quality = NULL, scale = NULL, encodes = NULL, target_met = NULL, missed_because = NULL
+WHERE
+  images.id IN (
+    SELECT
+    TOP 2000
+      images.id
+    FROM images
+    WHERE
+      images.request_id = :request_id_1 AND images.status = N'Failed'
+    ORDER BY
+      images.row_number,
+      images.position
+  )
+  AND images.status = N'Failed';
+UPDATE requests SET status = :status, failed = (
+  requests.failed + :failed_1
+), completed_at = NULL, claimed_by = NULL, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
+WHERE
+  requests.id = :id_1;
+UPDATE hosts SET timeouts = :timeouts, rests_until = :rests_until
+WHERE
+  hosts.request_id = :request_id_1;
+UPDATE requests SET lease_until = NULL
+WHERE
+  requests.id = :id_1 AND requests.claimed_by IS NULL AND requests.is_whole = 1;
+
+-- request_changes.cancel: End the images that have not ended; the worker that is at one finds
+-- its claim gone.
+SELECT
+  requests.id
+FROM requests
+WHERE
+  requests.public_id = :public_id_1 AND requests.is_whole = 1;
+UPDATE images SET status = :status, claimed_by = NULL, lease_until = NULL, completed_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), error_code = :error_code, error_message = :error_message
+WHERE
+  images.id IN (
+    SELECT
+    TOP 2000
+      images.id
+    FROM images
+    WHERE
+      images.request_id = :request_id_1
+      AND NOT (
+        images.status = N'Completed' OR images.status = N'Failed'
+      )
+    ORDER BY
+      images.row_number,
+      images.position
+  )
+  AND NOT (
+    images.status = N'Completed' OR images.status = N'Failed'
+  );
+UPDATE requests SET status = :status, failed = (
+  requests.failed + :failed_1
+), completed_at = NULL, claimed_by = NULL, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
+WHERE
+  requests.id = :id_1;
+UPDATE hosts SET timeouts = :timeouts, rests_until = :rests_until
+WHERE
+  hosts.request_id = :request_id_1;
+UPDATE requests SET lease_until = NULL
+WHERE
+  requests.id = :id_1 AND requests.claimed_by IS NULL AND requests.is_whole = 1;
+
+-- read_queries.find_requests: A page of requests, the newest first, behind one; None where that
+-- one is not there.
+SELECT
+TOP 100
+  requests.id,
+  requests.public_id,
+  requests.status,
+  requests.file_name,
+  requests.webhook_url,
+  requests.reduce_by,
+  requests.format,
+  requests.max_width,
+  requests.max_height,
+  requests.max_bytes,
+  requests.keep_dimensions,
+  requests.total,
+  requests.completed,
+  requests.failed,
+  requests.bytes_in,
+  requests.bytes_out,
+  requests.created_at,
+  requests.completed_at
+FROM requests
+WHERE
+  requests.is_whole = 1
+  AND (
+    LOWER(requests.file_name) LIKE '%' + LOWER(:file_name_1) + '%' ESCAPE '/'
+  )
+ORDER BY
+  requests.id DESC;
+
+-- request_changes.delete: Hide a request from everybody at once; it is removed when its workers
+-- have let go of it.
+UPDATE requests SET claimed_by = NULL, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), is_whole = :is_whole
+WHERE
+  requests.public_id = :public_id_1 AND requests.is_whole = 1;
+
+-- removal.claim_removal: Claim a request that was deleted, or left half-written.
 SELECT
 TOP 1
   requests.id
@@ -529,6 +665,17 @@ FROM requests
 WHERE
   requests.is_whole = 0
   AND requests.lease_until < CAST(DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME()) AS DATETIME2(3))
+  AND NOT (
+    EXISTS(
+      SELECT
+        *
+      FROM images
+      WHERE
+        images.request_id = requests.id
+        AND images.status = N'Processing'
+        AND images.lease_until >= CAST(DATEADD(MILLISECOND, :param_4, SYSUTCDATETIME()) AS DATETIME2(3))
+    )
+  )
 ORDER BY
   requests.lease_until;
 UPDATE requests SET claimed_by = :claimed_by, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
@@ -536,7 +683,18 @@ OUTPUT inserted.id, inserted.public_id
 WHERE
   requests.id = :id_1
   AND requests.is_whole = 0
-  AND requests.lease_until < CAST(DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME()) AS DATETIME2(3));
+  AND requests.lease_until < CAST(DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME()) AS DATETIME2(3))
+  AND NOT (
+    EXISTS(
+      SELECT
+        *
+      FROM images
+      WHERE
+        images.request_id = requests.id
+        AND images.status = N'Processing'
+        AND images.lease_until >= CAST(DATEADD(MILLISECOND, :param_4, SYSUTCDATETIME()) AS DATETIME2(3))
+    )
+  );
 
 -- removal.remove_batch: Remove the next rows of a claimed request, and at last the request;
 -- False when it is gone.

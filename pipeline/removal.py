@@ -1,4 +1,4 @@
-"""Uploads that broke off while they were written are removed: the file first, then the rows."""
+"""Requests that users deleted, and uploads that broke off, are removed: files first, then rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def remove_abandoned(db: Database, storage: Storage, settings: Settings, worker:
     """Remove all there are, in steps that hold nobody up."""
     lease = settings.lease_seconds
     while removal := db.write(claim_removal, worker, lease):
-        storage.drop_upload(removal.public_id)
+        storage.remove(removal.public_id)
         while db.write(remove_batch, worker, removal.id, lease):
             pass
-        logger.info("upload removed", extra={"request_id": removal.public_id})
+        logger.info("request removed", extra={"request_id": removal.public_id})

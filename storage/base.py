@@ -49,6 +49,9 @@ class Storage(Protocol):
     def drop_upload(self, public_id: UUID) -> None:
         """Forget an upload that was refused."""
 
+    def remove(self, public_id: UUID) -> None:
+        """Remove all files of a request, its upload too; harmless where there are none."""
+
     def upload(self, public_id: UUID) -> AbstractContextManager[Path]:
         """A file with an upload's content, inside the block; raises FileNotFoundError."""
 

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -80,6 +80,13 @@ class Bucket:
                 self._store.delete(_upload_key(public_id))
         except OSError as error:  # the user is told of their file, not of ours
             logger.warning("a refused upload stays: %s", error, extra={"request_id": public_id})
+
+    def remove(self, public_id: UUID) -> None:
+        with self._request(writing=True):
+            for listed in self._store.list(_key(public_id, "")):
+                self._store.delete([found["path"] for found in listed])
+            with suppress(FileNotFoundError):
+                self._store.delete(_upload_key(public_id))
 
     @contextmanager
     def upload(self, public_id: UUID) -> Iterator[Path]:

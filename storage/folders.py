@@ -61,6 +61,11 @@ class Folders:
     def drop_upload(self, public_id: UUID) -> None:
         self.upload_path(public_id).unlink(missing_ok=True)
 
+    def remove(self, public_id: UUID) -> None:
+        self.drop_upload(public_id)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.folder(public_id))
+
     @contextmanager
     def upload(self, public_id: UUID) -> Iterator[Path]:
         path = self.upload_path(public_id)

@@ -54,8 +54,13 @@ def is_partial() -> Condition:
 
 
 def is_abandoned() -> Condition:
-    """It is partial, and whoever was at it has stopped."""
-    return sa.and_(is_partial(), Request.lease_until < utc_now())
+    """It is partial, and whoever was at it has stopped; of a deleted one all workers have."""
+    is_worked_on = sa.exists().where(
+        Image.request_id == Request.id,
+        is_status(Image.status, Status.PROCESSING),
+        Image.lease_until >= utc_now(),
+    )
+    return sa.and_(is_partial(), Request.lease_until < utc_now(), sa.not_(is_worked_on))
 
 
 def is_ready_to_complete() -> Condition:

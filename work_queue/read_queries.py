@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from work_queue.models import Figures, Image, Product, Request, Webhook, WebhookAttempt
 from work_queue.predicates import is_after, is_whole
-from work_queue.statuses import Status
+from work_queue.statuses import Status, is_status
 
 PAGE = 2_000  # rows of a request that are read at once
 
@@ -147,18 +147,56 @@ def find_request(tx: Connection, public_id: uuid.UUID) -> FoundRequest | None:
     return FoundRequest(request, WebhookRow._make(newest), attempts)
 
 
+def find_requests(
+    tx: Connection,
+    *,
+    before: uuid.UUID | None,
+    limit: int,
+    status: Status | None = None,
+    q: str | None = None,
+) -> list[RequestRow] | None:
+    """A page of requests, the newest first, behind one; None where that one is not there.
+
+    ``q`` is a part of the file's name.
+    """
+    listed = REQUESTS.where(is_whole()).order_by(Request.id.desc()).limit(limit)
+    if before is not None:
+        last = tx.scalar(sa.select(Request.id).where(Request.public_id == before))
+        if last is None:
+            return None
+        listed = listed.where(Request.id < last)
+    if status is not None:
+        listed = listed.where(is_status(Request.status, status))
+    if q is not None:
+        listed = listed.where(Request.file_name.icontains(q, autoescape=True))
+    return [RequestRow(*request) for request in tx.execute(listed)]
+
+
 def get_request(tx: Connection, request_id: int) -> RequestRow:
     """A request that is known to exist."""
     return RequestRow(*tx.execute(REQUESTS.where(Request.id == request_id)).one())
 
 
 def find_images(
-    tx: Connection, request_id: int, *, after: tuple[int, int], limit: int
+    tx: Connection,
+    request_id: int,
+    *,
+    after: tuple[int, int],
+    limit: int,
+    status: Status | None = None,
+    q: str | None = None,
 ) -> list[ImageRow]:
-    """A page of images with their products, in the order of the CSV, behind a (row, position)."""
+    """A page of images with their products, in the order of the CSV, behind a (row, position).
+
+    ``q`` is a part of the serial number, the product name or the URL.
+    """
     row_number, position = after
     place = {"request_id": request_id, "row_number": row_number, "position": position}
-    page = tx.execute(IMAGES, {**place, "limit": limit})
+    images = IMAGES if status is None else IMAGES.where(is_status(Image.status, status))
+    if q is not None:
+        searched = (Product.serial_number, Product.product_name, Image.input_url)
+        images = images.where(sa.or_(*(text.icontains(q, autoescape=True) for text in searched)))
+    page = tx.execute(images, {**place, "limit": limit})
     return [
         ImageRow._make([*image[:AT_FIGURES], Figures._make(image[AT_FIGURES:])]) for image in page
     ]

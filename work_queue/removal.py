@@ -23,7 +23,7 @@ class Removal(NamedTuple):
 
 
 def claim_removal(tx: Connection, worker: str, lease_seconds: float) -> Removal | None:
-    """Claim a request that was left half-written."""
+    """Claim a request that was deleted, or left half-written."""
     candidate = tx.scalar(
         sa.select(Request.id).where(is_abandoned()).order_by(Request.lease_until).limit(1)
     )

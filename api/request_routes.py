@@ -1,0 +1,86 @@
+"""``/requests``: what is there, and what may be done to each: again, cancel, delete, tell again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from api import parameters, status_response
+from api.problems import Problem
+from api.service import service
+from work_queue import read_queries, request_changes
+from work_queue.request_changes import Changed
+from work_queue.statuses import Status
+
+STATUSES = (Status.PENDING, Status.PROCESSING, Status.COMPLETED)
+
+routes = Blueprint("requests", __name__)
+
+
+@routes.get("/requests")
+def requests() -> Response:
+    """The newest first, in pages."""
+    my, limit = service(), parameters.limit()
+    base, before = my.settings.public_base_url, parameters.before()
+    status, q = parameters.one_of("status", STATUSES), parameters.words()
+    page = my.database.read(
+        read_queries.find_requests, before=before, limit=limit, status=status, q=q
+    )
+    if page is None:
+        raise Problem(400, "invalid_before", "before is what the link `next` gave.")
+    next_url = None
+    if len(page) == limit:
+        behind = {"status": status, "q": q, "limit": limit, "before": page[-1].public_id}
+        next_url = f"{base}/requests?{parameters.query(behind)}"
+    listed = [status_response.summary(base, request) for request in page]
+    return jsonify(requests=listed, next=next_url)
+
+
+@routes.post("/requests/<request_id>/retry")
+def retry(request_id: str) -> tuple[Response, int]:
+    """The failed images only, under the same names."""
+    return _changed(request_id, request_changes.retry_failed, "retried")
+
+
+@routes.post("/requests/<request_id>/cancel")
+def cancel(request_id: str) -> tuple[Response, int]:
+    """What is done stays; the rest ends Failed with the code ``cancelled``."""
+    return _changed(request_id, request_changes.cancel, "cancelled")
+
+
+@routes.delete("/requests/<request_id>")
+def delete(request_id: str) -> tuple[str, int]:
+    my, public_id = service(), parameters.request_uuid(request_id)
+    if not my.database.write(request_changes.delete, public_id, my.settings.lease_seconds):
+        raise parameters.not_found(public_id)
+    return "", 204
+
+
+@routes.post("/requests/<request_id>/webhook")
+def notify_again(request_id: str) -> tuple[Response, int]:
+    """The same notification, under the same id, at once."""
+    my, public_id = service(), parameters.request_uuid(request_id)
+    found = my.database.read(read_queries.find_request, public_id)
+    if found is None:
+        raise parameters.not_found(public_id)
+    if not my.database.write(request_changes.notify_again, public_id):
+        raise Problem(
+            409,
+            "no_notification",
+            "There is nothing to send again: the request has no webhook_url, or is not completed.",
+        )
+    my.wake_workers_soon(1)
+    return jsonify(request_id=str(public_id), webhook_url=found.request.webhook_url), 202
+
+
+def _changed(request_id: str, change: Any, word: str) -> tuple[Response, int]:
+    my, public_id = service(), parameters.request_uuid(request_id)
+    changed: Changed | None = change(my.database, public_id)
+    if changed is None:
+        raise parameters.not_found(public_id)
+    if changed.images:
+        my.wake_workers_soon(changed.images)
+    status_url = f"{my.settings.public_base_url}/status/{public_id}"
+    body = {"request_id": str(public_id), word: changed.images, "status_url": status_url}
+    return jsonify(body), 202
