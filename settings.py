@@ -12,6 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -52,6 +53,10 @@ class Settings:
     webhook_schedule: tuple[float, ...] = (0, 5, 60, 300, 1800, 7200, 28800)
     allowed_private_hosts: frozenset[tuple[str, int]] = frozenset()
     allowed_ports: frozenset[int] = frozenset({80, 443, 8080, 8443})
+    blocked_hosts: frozenset[str] = frozenset()
+    host_connections: int = 32
+    host_requests_per_second: int = 1000
+    contact_url: str = ""
     max_upload_bytes: int = 64 * MIB
     max_rows: int = 200_000
     max_images: int = 200_000
@@ -180,6 +185,26 @@ def _private_host(text: str) -> tuple[str, int]:
     return str(ipaddress.ip_address(parts.hostname or "")), parts.port or 0
 
 
+def _hosts(text: str) -> frozenset[str]:
+    """Names in lower case, and networks as ipaddress spells them."""
+    return frozenset(_host(part.strip().lower()) for part in text.split(","))
+
+
+def _host(text: str) -> str:
+    with suppress(ValueError):
+        return str(ipaddress.ip_network(text))
+    name = text.removeprefix("*.").strip(".")
+    _check(bool(HOST_NAME.fullmatch(name)) and bool(name.strip("0123456789.:")))
+    return name
+
+
+def _contact_url(text: str) -> str:
+    """It goes into a header, in brackets."""
+    _check(text.startswith(("https://", "http://", "mailto:")))
+    _check(text.isascii() and text.isprintable() and not set(text) & set(" ()"))
+    return text
+
+
 SECONDS = (_seconds, "a number of seconds, more than 0")
 RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "host": (str, "an address to listen on"),
@@ -205,6 +230,10 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "webhook_schedule": (_schedule, "seconds to wait before each attempt, as in 0,5,60"),
     "allowed_private_hosts": (_private_hosts, "addresses with ports, as in 127.0.0.1:8000"),
     "allowed_ports": (_ports, "port numbers, as in 80,443"),
+    "blocked_hosts": (_hosts, "names, addresses or networks, as in shop.example,192.0.2.0/24"),
+    "host_connections": _integer(1),
+    "host_requests_per_second": _integer(1),
+    "contact_url": (_contact_url, "a URL that starts with https:// or mailto:"),
     "max_upload_bytes": _integer(1),
     "max_rows": _integer(1),
     "max_images": _integer(1),

@@ -13,10 +13,12 @@ import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import standardwebhooks
 
@@ -25,13 +27,14 @@ from outbound import HttpClient, OutboundError
 from settings import Settings
 from storage import OUTPUT_CSV, image_url
 from work_queue import read_queries
-from work_queue.notifications import ClaimedWebhook, claim_webhooks, record_attempt
+from work_queue.notifications import ClaimedWebhook, claim_webhook, record_attempt
 
 logger = logging.getLogger(__name__)
 
 ATTEMPT_SECONDS = 15  # the rules recommend 15 to 30
-MAX_IMAGES = 100  # in a body: the rules recommend less than 20 kB
-CONCURRENCY = 4
+MAX_IMAGES = 100  # in a body, and as few as keep it small
+MAX_BODY = 20_000  # bytes: the rules recommend less than 20 kB
+CONCURRENCY = 8
 JITTER = 0.1  # of a wait, more or less, so that notifications of one moment spread
 
 
@@ -46,7 +49,7 @@ class DeliveryAttempt:
 
 
 def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]:
-    """The body of ``request.completed``, as README shows it."""
+    """The body of ``request.completed``, as README shows it, in less than MAX_BODY bytes."""
     request = db.read(read_queries.get_request, request_id)
     base, public_id = settings.public_base_url, request.public_id
     body = {
@@ -59,10 +62,11 @@ def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]
         "output_csv_url": image_url(base, public_id, OUTPUT_CSV),
         "status_url": f"{base}/status/{public_id}",
     }
+    truncated = body | {"output_images": [], "output_images_truncated": True}
     if request.total > MAX_IMAGES:
-        return body | {"output_images": [], "output_images_truncated": True}
+        return truncated
     images = db.read(read_queries.find_images, request_id, after=(0, 0), limit=MAX_IMAGES)
-    return body | {
+    whole = body | {
         "output_images": [
             {
                 "row": image.row_number,
@@ -72,6 +76,7 @@ def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]
             for image in images
         ]
     }
+    return whole if len(json.dumps(whole)) < MAX_BODY else truncated
 
 
 def new_message_id() -> str:
@@ -118,42 +123,52 @@ def retry_seconds(
     return max(schedule[attempts] * jitter, made.retry_after or 0)
 
 
+def receiver_of(url: str) -> str:
+    """The beginning of all URLs of the same receiver."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
 class Deliveries:
     """Delivers what is due in threads of its own, so that no receiver holds up an image.
 
-    Use as a context manager: leaving it waits for the attempts that are under way.
+    A receiver gets one notification at a time from a process, so that one that never answers holds
+    up no other. Use as a context manager: leaving it waits for the attempts that are under way.
     """
 
     def __init__(self, db: Database, client: HttpClient, settings: Settings, worker: str) -> None:
         self._database, self._client = db, client
         self._settings, self._worker = settings, worker
         self._threads = ThreadPoolExecutor(CONCURRENCY, "webhook")
-        self._under_way = 0
+        self._under_way: list[str] = []  # receivers
+        self._is_closing = False
         self._claiming = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with self._claiming:
+            self._is_closing = True
         self._threads.shutdown()
 
     def is_busy(self) -> bool:
-        return self._under_way > 0
+        return bool(self._under_way)
 
     def start_due(self) -> None:
         """Claim the webhooks that are due, as many as there are threads free, and deliver them."""
         with self._claiming:
-            if self._under_way == CONCURRENCY:
-                return
-            due = self._database.write(
-                claim_webhooks,
-                self._worker,
-                limit=CONCURRENCY - self._under_way,
-                lease_seconds=self._settings.lease_seconds + 2 * ATTEMPT_SECONDS,
-            )
-            self._under_way += len(due)
-        for webhook in due:
-            self._threads.submit(self._deliver, webhook)
+            while not self._is_closing and len(self._under_way) < CONCURRENCY:
+                webhook = self._database.write(
+                    claim_webhook,
+                    self._worker,
+                    busy_receivers=self._under_way,
+                    lease_seconds=self._settings.lease_seconds + 2 * ATTEMPT_SECONDS,
+                )
+                if webhook is None:
+                    return
+                self._under_way.append(receiver_of(webhook.url))
+                self._threads.submit(self._deliver, webhook)
 
     def _deliver(self, webhook: ClaimedWebhook) -> None:
         try:
@@ -162,7 +177,9 @@ class Deliveries:
             logger.warning("webhook not recorded", extra={"webhook_id": webhook.id})
         finally:
             with self._claiming:
-                self._under_way -= 1
+                self._under_way.remove(receiver_of(webhook.url))
+        with suppress(Unavailable):  # database.py has logged why, and the sweep looks again
+            self.start_due()
 
     def _timed_attempt(self, webhook: ClaimedWebhook) -> tuple[DeliveryAttempt, float]:
         started = time.monotonic()

@@ -26,6 +26,7 @@ from celery.signals import (
     after_setup_logger,
     celeryd_after_setup,
     worker_init,
+    worker_process_init,
     worker_ready,
     worker_shutting_down,
 )
@@ -37,7 +38,7 @@ import migrations
 import settings
 from compress.gif.gifsicle import gifsicle_path
 from database import Database, Unavailable
-from outbound import HttpClient
+from outbound import BlockedHosts, HttpClient, LoadLimits, SharedLimits
 from pipeline.housekeeping import Housekeeping
 from pipeline.watchdog import STUCK_SECONDS
 from pipeline.worker_loop import Processor
@@ -91,6 +92,23 @@ class Process:
     processor: Processor
 
 
+@worker_process_init.connect
+def _count_process(**_: Any) -> None:
+    """Before its first turn, so that the others know of it by then."""
+    limits()
+
+
+@cache
+def limits() -> LoadLimits:
+    """Those of this process, which are a part of those of all."""
+    chosen = settings.load()
+    own = LoadLimits(
+        connections=chosen.host_connections, requests_per_second=chosen.host_requests_per_second
+    )
+    SharedLimits(own, chosen.redis_url).start()
+    return own
+
+
 @cache
 def process() -> Process:
     """The one of this process."""
@@ -101,7 +119,10 @@ def process() -> Process:
     client = HttpClient(
         allowed_ports=chosen.allowed_ports,
         allowed_private_hosts=chosen.allowed_private_hosts,
+        blocked_hosts=BlockedHosts.of(chosen.blocked_hosts),
+        contact_url=chosen.contact_url,
         connections=2 * chosen.download_concurrency,  # as many threads as HostLimits has
+        limits=limits(),
     )
     storage = open_storage(chosen)
     processor = Processor(

@@ -11,7 +11,17 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import bucket, fairness, growth, scale, slow_host, status, throughput, upload
+from benchmarks import (
+    bucket,
+    fairness,
+    growth,
+    scale,
+    slow_host,
+    status,
+    throughput,
+    upload,
+    victim,
+)
 from benchmarks.album import Album
 from benchmarks.report import QUICK_WARNING, ROOT, FiguresPage, table
 from benchmarks.setup import Setup
@@ -24,6 +34,7 @@ BENCHMARKS = {
     "fairness": fairness.run,
     "slow_host": slow_host.run,
     "scale": scale.run,
+    "victim": victim.run,
     "bucket": bucket.run,
 }
 

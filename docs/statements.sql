@@ -415,11 +415,17 @@ VALUES
     CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
   );
 
--- notifications.claim_webhooks: Claim up to ``limit`` webhooks that are due.
+-- notifications.claim_webhook: Claim one that is due, unless its URL begins as one of the busy
+-- receivers' does.
 WITH due AS (
-    SELECT TOP (:limit) *
+    SELECT TOP (1) *
     FROM webhooks WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX (ix_webhooks_pending))
     WHERE status = N'Pending' AND next_attempt_at <= CAST(SYSUTCDATETIME() AS DATETIME2(3))
+        AND NOT EXISTS (
+            SELECT 1 FROM OPENJSON(:hosts) WITH (receiver NVARCHAR(2000) '$') AS busy
+            WHERE LOWER(LEFT(webhooks.url, LEN(busy.receiver))) = busy.receiver
+                AND SUBSTRING(webhooks.url + N'/', LEN(busy.receiver) + 1, 1) IN (N'/', N'?', N'#')
+        )
     ORDER BY next_attempt_at, id
 )
 UPDATE due

@@ -5,12 +5,12 @@ Who calls whom:
     a caller
       |  get(), post()
     HttpClient              http_client.py: redirects, the cap on bytes, errors in words
-      |  urlopen()
+      |  urlopen(), when LoadLimits (load_limits.py) lets the site have one request more
     Pool                    transport.py, as are the next four: of urllib3, keeps idle connections
       |
     Connection              of urllib3: asks the current Transfer for its socket
       |  connect()
-    Transfer                one call's deadline and policy
+    Transfer                one call's deadline, policy and limits, those of the address too
       |  look_up()
     AddressPolicy           address_policy.py: looks the host up, and judges every address
       |
@@ -28,17 +28,24 @@ urllib3 makes connections and sockets by itself and hands nothing of ours to the
 the thread that asked. So the Transfer of a call stands in a context variable.
 """
 
-from outbound.address_policy import AddressPolicy, is_public
+from outbound.address_policy import AddressPolicy, BlockedHosts, is_public
 from outbound.errors import OutboundError
 from outbound.http_client import MAX_RETRY_AFTER, HttpClient, Response
+from outbound.load_limits import HOST_BUSY, LoadLimits, site_of
+from outbound.shared_limits import SharedLimits
 from outbound.transport import MAX_KEPT_HOSTS
 
 __all__ = [
+    "HOST_BUSY",
     "MAX_KEPT_HOSTS",
     "MAX_RETRY_AFTER",
     "AddressPolicy",
+    "BlockedHosts",
     "HttpClient",
+    "LoadLimits",
     "OutboundError",
     "Response",
+    "SharedLimits",
     "is_public",
+    "site_of",
 ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from outbound.errors import OutboundError
 
@@ -15,6 +17,7 @@ TEMPORARY_FAILURES = {socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY, sock
 # codes differ, for the operator.
 NOT_FOUND = "The host {host} was not found at a public address."
 
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 SocketAddress = tuple[socket.AddressFamily, Any]
 
@@ -36,30 +39,66 @@ NOT_PUBLIC = [  # beyond what ipaddress knows, which differs from one Python to 
 ]
 
 
+def delivered_to(address: IpAddress) -> IpAddress:
+    """The IPv4 address inside an IPv6 one, where IPv6 would deliver it there (mapped, NAT64)."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return address.ipv4_mapped
+        if address in NAT64:
+            return ipaddress.IPv4Address(address.packed[-4:])
+    return address
+
+
 def is_public(address: IpAddress) -> bool:
     """Whether anybody on the internet could be reached there, and nobody inside.
 
-    An IPv4 address inside an IPv6 one is judged as IPv4, where IPv6 would deliver it there
-    (mapped, NAT64); the other ways to hide one are not public.
+    Ways to hide an IPv4 address in an IPv6 one by which it is not delivered there are not public.
     """
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return is_public(address.ipv4_mapped)
-        if address in NAT64:
-            return is_public(ipaddress.IPv4Address(address.packed[-4:]))
-        if address not in GLOBAL_UNICAST:
-            return False
+    address = delivered_to(address)
+    if isinstance(address, ipaddress.IPv6Address) and address not in GLOBAL_UNICAST:
+        return False
     special = not address.is_global or address.is_multicast or address.is_reserved
     return not special and not any(address in network for network in NOT_PUBLIC)
+
+
+@dataclass(frozen=True)
+class BlockedHosts:
+    """Whom the operator wants left alone: names, with all names below them, and networks."""
+
+    names: frozenset[str] = frozenset()
+    networks: frozenset[IpNetwork] = frozenset()
+
+    @classmethod
+    def of(cls, entries: Iterable[str]) -> Self:
+        """From the setting: each entry is a network, or else a name."""
+        networks = {entry for entry in entries if "/" in entry}
+        names = frozenset(entries) - networks
+        return cls(names, frozenset(map(ipaddress.ip_network, networks)))
+
+    def has_name(self, host: str) -> bool:
+        labels = host.lower().rstrip(".").split(".")
+        return any(".".join(labels[at:]) in self.names for at in range(len(labels)))
+
+    def has_address(self, text: str) -> bool:
+        address = delivered_to(ipaddress.ip_address(text))
+        return any(address in network for network in self.networks)
+
+
+NOBODY = BlockedHosts()
 
 
 class AddressPolicy:
     """Which addresses may be connected to, and the look-up of names."""
 
     def __init__(
-        self, ports: frozenset[int], private_hosts: frozenset[tuple[str, int]], lookups: int
+        self,
+        ports: frozenset[int],
+        private_hosts: frozenset[tuple[str, int]],
+        lookups: int,
+        blocked: BlockedHosts = NOBODY,
     ) -> None:
         self.ports = ports
+        self.blocked = blocked
         self.private_hosts = private_hosts
         # The system's look-up cannot be given a deadline, but its caller can stop waiting.
         self.lookups = ThreadPoolExecutor(lookups, "look-up")
@@ -69,6 +108,14 @@ class AddressPolicy:
         if (str(address), port) in self.private_hosts:
             return True
         return port in self.ports and is_public(address)
+
+    def check_name(self, host: str) -> None:
+        """Raises OutboundError for a name that the operator has blocked."""
+        self._check_blocked(bool(self.blocked.names) and self.blocked.has_name(host), host)
+
+    def _check_blocked(self, is_blocked: bool, host: str) -> None:
+        if is_blocked:
+            raise OutboundError("blocked_host", f"The host {host} is blocked in this service.")
 
     def allows_port(self, port: int) -> bool:
         return port in self.ports or any(port == open_port for _, open_port in self.private_hosts)
@@ -81,6 +128,7 @@ class AddressPolicy:
         """
         found = self._resolve(host, port, seconds)
         for _, sockaddr in found:
+            self._check_blocked(self.blocked.has_address(sockaddr[0]), host)
             if not self.allows(ipaddress.ip_address(sockaddr[0]), port):
                 raise OutboundError("forbidden_address", NOT_FOUND.format(host=host))
         return found

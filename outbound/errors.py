@@ -9,7 +9,7 @@ class OutboundError(Exception):
     ``permanent`` says that trying again cannot help.
     """
 
-    retry_after: float | None = None  # only a Response can ask for a pause
+    retry_after: float | None = None  # the pause to make before it is tried again
 
     def __init__(self, code: str, message: str, *, permanent: bool = True) -> None:
         super().__init__(message)

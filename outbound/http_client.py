@@ -19,8 +19,9 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError, HTTPError, LocationValueError
 from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
-from outbound.address_policy import AddressPolicy
+from outbound.address_policy import NOBODY, AddressPolicy, BlockedHosts
 from outbound.errors import OutboundError
+from outbound.load_limits import WAIT_SECONDS, LoadLimits, site_of
 from outbound.transport import TlsDeadlineSocket, Transfer, current_transfer, pool_manager
 
 MAX_REDIRECTS = 5
@@ -30,8 +31,7 @@ CHUNK_BYTES = 256 * 1024
 PORTS = {"http": 80, "https": 443}
 REDIRECTS = {301, 302, 303, 307, 308}
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
-USER_AGENT = {"User-Agent": "image-service/1", "Accept-Encoding": "identity"}
-ACCEPT = {**USER_AGENT, "Accept": "image/*"}
+USER_AGENT = "image-service/1"
 NO_WEB_ADDRESS = "The address, or where it is redirected to, is not a web address (http or https)."
 
 
@@ -62,7 +62,8 @@ def _pause(text: str) -> float | None:
 class HttpClient:
     """Safe to share among the threads of a process; make it after a fork, not before.
 
-    ``ca_file`` holds certificates in PEM that are trusted beside the system's.
+    ``ca_file`` holds certificates in PEM that are trusted beside the system's. Without ``limits``
+    there are none.
     """
 
     def __init__(
@@ -71,6 +72,9 @@ class HttpClient:
         allowed_ports: frozenset[int],
         allowed_private_hosts: frozenset[tuple[str, int]],
         connections: int,
+        limits: LoadLimits | None = None,
+        contact_url: str = "",
+        blocked_hosts: BlockedHosts = NOBODY,
         first_byte_seconds: float = FIRST_BYTE_SECONDS,
         ca_file: str = certifi.where(),
     ) -> None:
@@ -78,7 +82,12 @@ class HttpClient:
         context.load_verify_locations(ca_file)
         context.sslsocket_class = TlsDeadlineSocket
         self._first_byte_seconds = first_byte_seconds
-        self._policy = AddressPolicy(allowed_ports, allowed_private_hosts, connections)
+        self._policy = AddressPolicy(
+            allowed_ports, allowed_private_hosts, connections, blocked_hosts
+        )
+        self._limits = limits or LoadLimits()
+        contact = f" (+{contact_url})" if contact_url else ""
+        self._headers = {"User-Agent": USER_AGENT + contact, "Accept-Encoding": "identity"}
         self._pools = pool_manager(connections, context)
 
     def get(self, url: str, *, seconds: float, max_bytes: int) -> Response:
@@ -86,11 +95,13 @@ class HttpClient:
 
         Raises OutboundError, also for a body over ``max_bytes``.
         """
-        with self._transfer(seconds):
+        with self._transfer(seconds, patience=WAIT_SECONDS, minds_pauses=True) as transfer:
             for _ in range(MAX_REDIRECTS + 1):
-                request = self._prepare("GET", url, ACCEPT)
-                current_transfer.get().await_answer(self._first_byte_seconds)
+                request = self._prepare("GET", url, {**self._headers, "Accept": "image/*"})
+                transfer.await_answer(self._first_byte_seconds)
                 response = self._exchange(request, lambda raw: _read(raw, max_bytes))
+                host = urlsplit(response.url).hostname or ""
+                self._limits.note_status(host, response.status, response.retry_after)
                 if response.status not in REDIRECTS or not response.headers.get("Location"):
                     return response
                 url = _redirected(response)
@@ -112,9 +123,9 @@ class HttpClient:
         It has the first ``max_bytes`` of its body, as they were sent: who posts wants to
         know the status, and a long page of thanks must not become a failure.
         """
-        all_headers = {**USER_AGENT, "Connection": "close", **headers}
+        all_headers = {**self._headers, "Connection": "close", **headers}
         request = self._prepare("POST", url, all_headers, body)
-        with self._transfer(seconds):
+        with self._transfer(seconds, patience=seconds, minds_pauses=False):
             return self._exchange(request, lambda raw: raw.read(max_bytes))
 
     def close(self) -> None:
@@ -123,10 +134,14 @@ class HttpClient:
         self._policy.lookups.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
-    def _transfer(self, seconds: float) -> Iterator[None]:
-        before = current_transfer.set(Transfer(self._policy, time.monotonic() + seconds))
+    def _transfer(
+        self, seconds: float, *, patience: float, minds_pauses: bool
+    ) -> Iterator[Transfer]:
+        deadline = time.monotonic() + seconds
+        transfer = Transfer(self._policy, self._limits, deadline, patience, minds_pauses)
+        before = current_transfer.set(transfer)
         try:
-            yield
+            yield transfer
         finally:
             current_transfer.reset(before)
 
@@ -149,9 +164,20 @@ class HttpClient:
             raise OutboundError("invalid_url", "The address must not have a user or a password.")
         if not self._policy.allows_port(port):
             raise OutboundError("forbidden_port", f"Port {port} is not open to this service.")
+        self._policy.check_name(parts.hostname or "")
         return request
 
     def _exchange(
+        self, request: PreparedRequest, read: Callable[[BaseHTTPResponse], bytes]
+    ) -> Response:
+        transfer = current_transfer.get()
+        try:
+            transfer.acquire(site_of(urlsplit(str(request.url)).hostname or ""))
+            return self._send(request, read)
+        finally:
+            transfer.release()
+
+    def _send(
         self, request: PreparedRequest, read: Callable[[BaseHTTPResponse], bytes]
     ) -> Response:
         url = str(request.url)

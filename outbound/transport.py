@@ -12,13 +12,14 @@ import ssl
 import time
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from outbound.address_policy import AddressPolicy, SocketAddress
+from outbound.load_limits import LoadLimits, address_key
 
 MAX_KEPT_HOSTS = 32  # hosts whose idle connections are kept
 HTTPS_PORT = 443
@@ -34,8 +35,12 @@ class Transfer:
     """
 
     policy: AddressPolicy
+    limits: LoadLimits
     deadline: float
+    patience: float  # seconds to wait for a site or address that has enough requests
+    minds_pauses: bool
     first_byte_by: float = math.inf  # of the answer that is awaited now
+    acquired: list[str] = field(default_factory=list)  # of the request under way: its site first
 
     def await_answer(self, seconds: float) -> None:
         """The first byte of the next answer must come within these seconds."""
@@ -51,14 +56,32 @@ class Transfer:
             raise TimeoutError("the deadline has passed")
         return seconds
 
-    def connect(self, host: str, port: int) -> socket.socket:
+    def connect(self, connection: Guarded, host: str, port: int) -> socket.socket:
         """Try the addresses of the host in turn, each with its share of the time left."""
         by = time.monotonic() + CONNECT_SECONDS
         *others, last = self.policy.look_up(host, port, self.seconds_left(by))
         for tried, address in enumerate(others):
             with suppress(OSError):
-                return _open(address, self.seconds_left(by) / (len(others) + 1 - tried))
-        return _open(last, self.seconds_left(by))
+                seconds = self.seconds_left(by) / (len(others) + 1 - tried)
+                return self._open(connection, address, seconds)
+        return self._open(connection, last, self.seconds_left(by))
+
+    def _open(self, connection: Guarded, address: SocketAddress, seconds: float) -> socket.socket:
+        key = address_key(address[1][0])
+        self.acquire(key)
+        connection.count_as((self.acquired[0], key))
+        return _open(address, seconds)
+
+    def acquire(self, key: str) -> None:
+        """Wait until the site or address may have one request more. Raises OutboundError."""
+        if key not in self.acquired:
+            self.limits.acquire(key, seconds=self.patience, minds_pauses=self.minds_pauses)
+            self.acquired.append(key)
+
+    def release(self) -> None:
+        """The request is over."""
+        while self.acquired:
+            self.limits.release(self.acquired.pop())
 
 
 # Set by HttpClient around each call, in the thread that makes the connections of the call.
@@ -103,21 +126,66 @@ def _open(address: SocketAddress, seconds: float) -> socket.socket:
     return connection
 
 
-class Connection(HTTPConnection):
+class Guarded(HTTPConnection):
+    """Connects to checked addresses only, and counts at its site and its address while open."""
+
+    is_idle = False
+    keys: tuple[str, ...] = ()  # of the site and the address
+
+    def count_as(self, keys: tuple[str, ...]) -> None:
+        """It is about to be opened."""
+        self._forget()
+        self.is_idle, self.keys = False, keys
+        self._limits = current_transfer.get().limits
+        for key in keys:
+            self._limits.open(self, key)
+
+    def _forget(self) -> None:
+        for key in self.keys:
+            self._limits.forget(self, key)
+        self.keys = ()
+
     def _new_conn(self) -> socket.socket:
-        return current_transfer.get().connect(self._dns_host, self.port)
+        port = self.port or HTTPS_PORT
+        return current_transfer.get().connect(self, self._dns_host, port)
+
+    def request(self, *args: Any, **options: Any) -> None:
+        if keys := self.keys:  # or it is not open yet
+            for key in keys:
+                current_transfer.get().acquire(key)
+            self._limits.take(self)  # if it was closed meanwhile, http.client opens it again
+        super().request(*args, **options)
+
+    def put_back(self) -> None:
+        """Its request is over."""
+        if self.keys:
+            self._limits.put_back(self, self.keys)
+
+    def close(self) -> None:
+        super().close()
+        self._forget()
 
 
-class TlsConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return current_transfer.get().connect(self._dns_host, self.port or HTTPS_PORT)
+class Connection(Guarded):
+    pass
 
 
-class Pool(HTTPConnectionPool):
+class TlsConnection(Guarded, HTTPSConnection):
+    pass
+
+
+class GuardedPool(HTTPConnectionPool):
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.put_back()
+        super()._put_conn(conn)
+
+
+class Pool(GuardedPool):
     ConnectionCls = Connection
 
 
-class TlsPool(HTTPSConnectionPool):
+class TlsPool(GuardedPool, HTTPSConnectionPool):
     ConnectionCls = TlsConnection
 
 

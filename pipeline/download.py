@@ -39,7 +39,9 @@ def download(client: HttpClient, url: str, *, seconds: float, max_bytes: int) ->
     try:
         response = client.get(url, seconds=seconds, max_bytes=max_bytes)
     except OutboundError as error:
-        raise DownloadFailed(error.code, str(error), permanent=error.permanent) from error
+        raise DownloadFailed(
+            error.code, str(error), permanent=error.permanent, retry_after=error.retry_after
+        ) from error
     if response.status != HTTPStatus.OK:
         raise _refused(response)
     if not response.body:

@@ -129,6 +129,11 @@ class Origin:
         return self._server.connections
 
     @property
+    def most_open(self) -> int:
+        """The most connections that were open at one time."""
+        return self._server.most_open
+
+    @property
     def open_connections(self) -> int:
         return len(self._server.open)
 
@@ -181,12 +186,13 @@ class Server(ThreadingHTTPServer):
         self.origin = origin
         self.tls = tls
         self.closing = threading.Event()
-        self.connections = 0
+        self.connections = self.most_open = 0
         self.open: set[socket.socket] = set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections += 1
         self.open.add(request)
+        self.most_open = max(self.most_open, len(self.open))
         super().process_request(request, client_address)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
@@ -219,7 +225,7 @@ class Resolver(dict[str, list[str]]):
         self.look_ups: Counter[str] = Counter()
         self._real = socket.getaddrinfo
 
-    def __call__(self, host: str, port: int, *, type: int) -> list[Any]:
+    def __call__(self, host: str, port: int, family: int = 0, type: int = 0) -> list[Any]:
         self.look_ups[host] += 1
         numeric = socket.AI_NUMERICHOST
         answers = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from work_queue.models import MAX_ERROR, Webhook, WebhookAttempt
 from work_queue.outcomes import NO_CLAIM
 from work_queue.predicates import is_held
 from work_queue.sql_functions import utc_now
-from work_queue.statements import CLAIM_WEBHOOKS
+from work_queue.statements import CLAIM_WEBHOOK, as_json
 from work_queue.statuses import Status
 
 
@@ -41,12 +42,13 @@ def add_webhook(tx: Connection, request_id: int, url: str, seconds: float) -> No
     )
 
 
-def claim_webhooks(
-    tx: Connection, worker: str, *, limit: int, lease_seconds: float
-) -> list[ClaimedWebhook]:
-    """Claim up to ``limit`` webhooks that are due."""
-    claimed = CLAIM_WEBHOOKS.run(tx, worker=worker, limit=limit, lease=lease_seconds)
-    return [ClaimedWebhook(*webhook) for webhook in claimed]
+def claim_webhook(
+    tx: Connection, worker: str, *, lease_seconds: float, busy_receivers: Collection[str] = ()
+) -> ClaimedWebhook | None:
+    """Claim one that is due, unless its URL begins as one of the busy receivers' does."""
+    busy = as_json(busy_receivers)
+    claimed = CLAIM_WEBHOOK.run(tx, worker=worker, lease=lease_seconds, hosts=busy).first()
+    return None if claimed is None else ClaimedWebhook(*claimed)
 
 
 def record_attempt(

@@ -278,7 +278,7 @@ WHERE id = :request_id
 """,
 )
 
-CLAIM_WEBHOOKS = Statement(
+CLAIM_WEBHOOK = Statement(
     sqlite=f"""
 UPDATE webhooks
 SET status = 'Processing', attempts = attempts + 1,
@@ -286,17 +286,27 @@ SET status = 'Processing', attempts = attempts + 1,
 WHERE id IN (
     SELECT id FROM webhooks
     WHERE status = 'Pending' AND next_attempt_at <= {SQLITE_NOW}
+        AND NOT EXISTS (
+            SELECT 1 FROM json_each(:hosts)
+            WHERE LOWER(SUBSTR(webhooks.url, 1, LENGTH(value))) = value
+                AND SUBSTR(webhooks.url || '/', LENGTH(value) + 1, 1) IN ('/', '?', '#')
+        )
     ORDER BY next_attempt_at, id
-    LIMIT :limit
+    LIMIT 1
 )
 RETURNING id, request_id, message_id, url, attempts
 """,
     uuids=("message_id",),
     sql_server=f"""
 WITH due AS (
-    SELECT TOP (:limit) *
+    SELECT TOP (1) *
     FROM webhooks WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX (ix_webhooks_pending))
     WHERE status = N'Pending' AND next_attempt_at <= {SQL_SERVER_NOW}
+        AND NOT EXISTS (
+            SELECT 1 FROM OPENJSON(:hosts) WITH (receiver NVARCHAR(2000) '$') AS busy
+            WHERE LOWER(LEFT(webhooks.url, LEN(busy.receiver))) = busy.receiver
+                AND SUBSTRING(webhooks.url + N'/', LEN(busy.receiver) + 1, 1) IN (N'/', N'?', N'#')
+        )
     ORDER BY next_attempt_at, id
 )
 UPDATE due

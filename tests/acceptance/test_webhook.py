@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import standardwebhooks
@@ -116,6 +117,38 @@ def test_of_many_images_the_list_is_left_out(system: System, origin: Origin) -> 
     (request,) = received(origin, "/hook-many")
     assert json.loads(request.body)["output_images_truncated"] is True
     assert len(request.body) < 20_000
+
+
+def test_a_body_that_would_be_large_has_no_list(system: System, origin: Origin) -> None:
+    hook = origin.on("/hook-large", content())
+    (url,) = photo_urls(origin, 1)
+    long_urls = [f"{url}?{n}{'x' * 1000}" for n in range(20)]
+    request_id = system.accepted(csv_of(("Cup", *long_urls)), webhook_url=hook)
+
+    notified(system, request_id)
+
+    (request,) = received(origin, "/hook-large")
+    assert json.loads(request.body)["output_images_truncated"] is True
+    assert len(request.body) < 20_000
+
+
+def test_a_receiver_that_hangs_holds_up_no_other(
+    own_system: Callable[..., System], origin: Origin
+) -> None:
+    with Origin() as hanging:
+        hosts = ",".join(f"127.0.0.1:{each.address[1]}" for each in (origin, hanging))
+        system = own_system(ALLOWED_PRIVATE_HOSTS=hosts)
+        never = hanging.on("/hook", content(delay=600))
+        hook = origin.on("/hook-beside", content())
+        products = csv_of(("Cup", origin.url("/nothing.jpg")))
+        for _ in range(30):
+            system.accepted(products, webhook_url=never)
+        eventually(lambda: hanging.hits["/hook"])
+
+        request_id = system.accepted(products, webhook_url=hook)
+
+        assert notified(system, request_id)["status"] == "Delivered"
+        assert hanging.most_open <= 2  # one of each worker process
 
 
 def test_before_the_request_is_completed_its_webhook_waits(system: System, origin: Origin) -> None:

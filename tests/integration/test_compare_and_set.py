@@ -18,7 +18,7 @@ from work_queue.claims import ClaimedImage, claim_images
 from work_queue.completion import ClaimLost, claim_finished, complete_request, finished_images
 from work_queue.expired_claims import count_crash, release_expired
 from work_queue.models import Image, Request, Webhook
-from work_queue.notifications import claim_webhooks, record_attempt
+from work_queue.notifications import claim_webhook, record_attempt
 from work_queue.outcomes import record_outcomes
 from work_queue.statuses import Status
 
@@ -117,7 +117,8 @@ def test_an_attempt_is_not_recorded_for_another_s_webhook(
     finished = database.write(claim_finished, "ann", 60)
     assert finished is not None
     database.write(complete_request, "ann", finished, 0)
-    (webhook,) = database.write(claim_webhooks, "ann", limit=1, lease_seconds=60)
+    webhook = database.write(claim_webhook, "ann", lease_seconds=60)
+    assert webhook is not None
 
     with taken_away(database, "webhooks"):
         database.write(

@@ -30,7 +30,7 @@ from work_queue.completion import FinishedRequest, claim_finished, complete_requ
 from work_queue.expired_claims import count_crash, release_expired
 from work_queue.intake import NewRequest, store_request
 from work_queue.models import Host, Image, Request, Webhook
-from work_queue.notifications import claim_webhooks
+from work_queue.notifications import add_webhook, claim_webhook
 from work_queue.outcomes import TIMED_OUT, Outcome, record_outcomes
 from work_queue.statuses import Status
 
@@ -446,10 +446,27 @@ def test_a_due_webhook_is_claimed_once(database: Database, store: Stores) -> Non
     assert finished is not None
     database.write(complete_request, "ann", finished, 0)
 
-    (webhook,) = database.write(claim_webhooks, "ann", limit=4, lease_seconds=60)
+    webhook = database.write(claim_webhook, "ann", lease_seconds=60)
 
+    assert webhook is not None
     assert (webhook.url, webhook.attempts) == ("http://a.example/hook", 1)
-    assert database.write(claim_webhooks, "bob", limit=4, lease_seconds=60) == []
+    assert database.write(claim_webhook, "bob", lease_seconds=60) is None
+
+
+def test_a_webhook_of_a_busy_receiver_waits_and_others_do_not(
+    database: Database, store: Stores
+) -> None:
+    for url in ("http://shop.co", "http://Shop.co/b", "http://shop.co?c", "http://shop.com/d"):
+        request_id = request_of(database, store(*urls(1))).id
+        database.write(add_webhook, request_id, url, 0)
+
+    busy = ["http://shop.co"]
+    claimed = [
+        database.write(claim_webhook, "ann", busy_receivers=busy, lease_seconds=60)
+        for _ in range(2)
+    ]
+
+    assert [webhook and webhook.url for webhook in claimed] == ["http://shop.com/d", None]
 
 
 def test_a_host_ends_where_its_url_s_path_or_query_begins(

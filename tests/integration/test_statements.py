@@ -33,7 +33,7 @@ from work_queue.claims import Choice, ClaimedImage, claim_images, renew_claims, 
 from work_queue.completion import claim_finished, complete_request, finished_images
 from work_queue.expired_claims import count_crash, release_expired
 from work_queue.intake import NewRequest, store_request
-from work_queue.notifications import claim_webhooks, record_attempt
+from work_queue.notifications import claim_webhook, record_attempt
 from work_queue.outcomes import TIMED_OUT, Outcome, record_outcomes
 from work_queue.removal import claim_removal, remove_batch
 from work_queue.request_changes import Changed, cancel, delete, notify_again, retry_failed
@@ -86,7 +86,10 @@ def whole_job(database: Database) -> None:
     assert finished is not None
     assert len(list(finished_images(database, "ann", finished, 60))) == 3
     assert database.write(complete_request, "ann", finished, 0)
-    (webhook,) = database.write(claim_webhooks, "ann", limit=4, lease_seconds=60)
+    webhook = database.write(
+        claim_webhook, "ann", lease_seconds=60, busy_receivers=["http://b.example"]
+    )
+    assert webhook is not None
     database.write(
         record_attempt,
         "ann",
@@ -210,7 +213,7 @@ def test_a_t_sql_parser_reads_every_statement(statements: Statements) -> None:
 
 def test_a_claim_passes_over_locked_rows_and_returns_what_it_took(find: Find) -> None:
     for table in ("images", "webhooks"):
-        claim = find("WITH due AS ( SELECT TOP (:limit) *", f"FROM {table} WITH", "UPDATE due")
+        claim = find("WITH due AS ( SELECT TOP (", f"FROM {table} WITH", "UPDATE due")
 
         hints = "(ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, "
         assert f"FROM {table} WITH {hints}INDEX (ix_{table}_pending))" in claim

@@ -25,6 +25,8 @@ def test_every_setting_can_be_given() -> None:
             "ALLOWED_PRIVATE_HOSTS": "127.0.0.1:8000, [::1]:9000",
             "ALLOWED_PORTS": "80,81",
             "DOWNLOAD_SECONDS": "1.5",
+            "BLOCKED_HOSTS": "Shop.example, *.victim.example, 192.0.2.7, 2001:db8::/32",
+            "CONTACT_URL": "mailto:images@shop.example",
         }
     )
 
@@ -32,6 +34,9 @@ def test_every_setting_can_be_given() -> None:
     assert (given.webhook_schedule, given.download_seconds) == ((0, 2.5), 1.5)
     assert given.allowed_private_hosts == {("127.0.0.1", 8000), ("::1", 9000)}
     assert given.allowed_ports == {80, 81}
+    networks = {"192.0.2.7/32", "2001:db8::/32"}
+    assert given.blocked_hosts == {"shop.example", "victim.example"} | networks
+    assert given.contact_url == "mailto:images@shop.example"
 
 
 @pytest.mark.parametrize(
@@ -57,6 +62,12 @@ def test_every_setting_can_be_given() -> None:
         ("ALLOWED_PRIVATE_HOSTS", "localhost:80"),
         ("ALLOWED_PRIVATE_HOSTS", "127.0.0.1"),
         ("ALLOWED_PORTS", "80,70000"),
+        ("BLOCKED_HOSTS", "https://shop.example"),
+        ("BLOCKED_HOSTS", "192.0.2.256"),
+        ("BLOCKED_HOSTS", "192.0.2.7/24"),
+        ("HOST_CONNECTIONS", "0"),
+        ("CONTACT_URL", "images@shop.example"),
+        ("CONTACT_URL", "https://shop.example/a\nb"),
         ("MAX_UPLOAD_BYTES", "64 MiB"),
         ("DOWNLOAD_SECONDS", "0"),
         ("LEASE_SECONDS", "nan"),
