@@ -30,7 +30,7 @@ from api.problems import Problem, upload_too_large
 from api.response_cache import ResponseCache
 from api.service import Service, install, service
 from database import Database, Unavailable
-from outbound import HttpClient
+from outbound import BlockedHosts, HttpClient
 from settings import Settings
 from storage import StorageUnavailable, open_storage
 
@@ -84,7 +84,9 @@ def _service(chosen: Settings) -> Service:
         client=HttpClient(
             allowed_ports=chosen.allowed_ports,
             allowed_private_hosts=chosen.allowed_private_hosts,
-            connections=1,
+            blocked_hosts=BlockedHosts.of(chosen.blocked_hosts),
+            contact_url=chosen.contact_url,
+            connections=webhook_routes.MAX_AT_ONCE,
         ),
     )
 
