@@ -49,6 +49,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = chosen.max_upload_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False  # /requests/ is /requests
     install(app, _service(chosen))
     problems.register(app)
     for check in (callers.check_host, callers.check_page, _expect_the_whole_body):
@@ -147,6 +148,8 @@ def main() -> None:
     with closing(Database(chosen.database_url)) as db:
         migrations.prepare(db)  # here, so that a wrong one is said once
     open_storage(chosen)
+    for name, meant in settings.misspelt_here():
+        print(f"{name} is no setting; did you mean {meant}?", file=sys.stderr)
     print(_where(chosen), file=sys.stderr, flush=True)
     http_server.serve(create_app, chosen.host, chosen.port, chosen.max_upload_bytes)
 

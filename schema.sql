@@ -41,8 +41,8 @@ BEGIN
     );
 END;
 IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
-    INSERT INTO dbo.alembic_version (version_num) VALUES ('0006');
-IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0006')
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0007');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0007')
 BEGIN
     RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
     SET NOEXEC ON;
@@ -88,6 +88,10 @@ BEGIN
     CREATE INDEX ix_requests_open ON dbo.requests (served_at, id)
         INCLUDE (status, completed, failed, total, lease_until, is_whole)
         WHERE status <> N'Completed' AND is_whole = 1;
+    -- Requests that RETENTION_DAYS may end.
+    CREATE INDEX ix_requests_completed ON dbo.requests (completed_at)
+        INCLUDE (status, is_whole)
+        WHERE status = N'Completed' AND is_whole = 1;
     -- Uploads that are being written, or that a crash has left half-written: they are removed.
     CREATE INDEX ix_requests_partial ON dbo.requests (lease_until)
         INCLUDE (status, is_whole)

@@ -7,6 +7,7 @@ constants at the top of the module that uses them.
 from __future__ import annotations
 
 import base64
+import difflib
 import ipaddress
 import os
 import re
@@ -20,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 MIB = 1024 * 1024
+MIN_NAME = 8  # letters of a variable's name from which on it may be a misspelt setting
 HOST_NAME = re.compile(r"[a-z0-9._-]{1,253}|[0-9a-f:.]{2,45}")  # or an address, without brackets
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # what the three clouds allow
 
@@ -69,6 +71,7 @@ class Settings:
     lease_seconds: float = 30
     sweep_seconds: float = 5
     claim_limit: int = 3
+    retention_days: int = 0
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -89,6 +92,22 @@ def read(environment: Mapping[str, str]) -> Settings:
 def load() -> Settings:
     """The settings of this process."""
     return read(os.environ)
+
+
+def misspelt(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Variables that are no settings but look like one, each with the one that was meant.
+
+    Short names are left alone: they may be somebody else's.
+    """
+    known = [field.name.upper() for field in fields(Settings)]
+    others = [name for name in environment if name not in known and len(name) >= MIN_NAME]
+    nearest = ((name, difflib.get_close_matches(name, known, 1, cutoff=0.93)) for name in others)
+    return sorted((name, meant[0]) for name, meant in nearest if meant)
+
+
+def misspelt_here() -> list[tuple[str, str]]:
+    """Those of this process."""
+    return misspelt(os.environ)
 
 
 @cache
@@ -246,4 +265,5 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "lease_seconds": SECONDS,
     "sweep_seconds": SECONDS,
     "claim_limit": _integer(1, 100),
+    "retention_days": _integer(0, 36_500),
 }

@@ -154,7 +154,7 @@ def turn() -> None:
 
 
 def _take_turn(my: Process) -> None:
-    if not my.database.read(work_is_due):
+    if not my.database.read(work_is_due, my.settings.retention_days):
         return
     ends_at = time.monotonic() + TURN_SECONDS
     my.database.write(release_expired, my.settings.claim_limit)

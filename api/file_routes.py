@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+from contextlib import suppress
+from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
@@ -13,7 +16,9 @@ from werkzeug.wsgi import FileWrapper
 from api import parameters
 from api.problems import Problem
 from api.service import service
+from database import Unavailable
 from storage import IMAGE_TYPES, IMMUTABLE, OUTPUT_CSV, StoredFile, content_type
+from work_queue.read_queries import find_request
 
 SEND_BYTES = 64 * 1024  # of a file, at a time
 IMAGE_NAME = re.compile(rf"\d{{1,10}}-\d{{1,10}}\.({'|'.join(IMAGE_TYPES)})", re.ASCII)
@@ -36,8 +41,16 @@ def processed_image(request_id: str, name: str) -> Response:
     if is_image:  # a shop's pages embed it
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     else:
-        response.headers.set("Content-Disposition", "attachment", filename=name)
+        response.headers.set("Content-Disposition", "attachment", filename=_own_name(public_id))
     return response
+
+
+def _own_name(public_id: UUID) -> str:
+    """A name that a person recognises: that of the upload, with ``-output`` behind it."""
+    with suppress(Unavailable):  # the file is there all the same
+        if found := service().database.read(find_request, public_id):
+            return f"{PurePath(found.request.file_name).stem or 'products'}-{OUTPUT_CSV}"
+    return OUTPUT_CSV
 
 
 def _wrapper(stored: StoredFile) -> type[Any]:

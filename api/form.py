@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from api.problems import Problem
 from manifest import url_cells
@@ -14,25 +16,48 @@ from work_queue.models import MAX_URL_COLUMN, MAX_WEBHOOK_URL
 FORMATS = ("keep", "jpeg", "png", "webp", "avif")
 MAX_SIDE = 100_000  # pixels
 MAX_BYTES = 1_000_000_000
+MAX_SHOWN, MAX_WRONG = 50, 20  # characters of a name, and wrong fields in one response
+FILE_FIELDS = ("file", "csv", "csv_file", "csvFile")
+IGNORED = {"file", "csv", "csv_file"}  # a file that was sent as a text is missed by upload()
+Parse = Callable[[str | None, str], Any]
 BOOLEANS = {"1": True, "true": True, "yes": True, "on": True}
 BOOLEANS |= {"0": False, "false": False, "no": False, "off": False}
 
 
 def new_request(file_name: str, form: Mapping[str, str]) -> NewRequest:
-    """A request of this moment with the options of a form; fields left empty take the default."""
+    """A request of this moment with the options of a form; fields left empty take the default.
+
+    Raises a Problem that names all fields that are wrong or unknown.
+    """
     given = {_snake(name): value.strip() for name, value in form.items() if value.strip()}
-    return NewRequest(
-        public_id=uuid.uuid4(),
-        file_name=file_name,
-        url_column=_url_column(given.get("url_column")),
-        webhook_url=webhook_url(given.get("webhook_url")),
-        reduce_by=_integer(given, "reduce_by", 1, 95) or 50,
-        format=_format(given.get("format", "keep")),
-        max_width=_integer(given, "max_width", 1, MAX_SIDE),
-        max_height=_integer(given, "max_height", 1, MAX_SIDE),
-        max_bytes=_integer(given, "max_bytes", 1, MAX_BYTES),
-        keep_dimensions=_boolean(given, "keep_dimensions"),
-    )
+    wrong = [_unknown(name) for name in given.keys() - FIELDS.keys() - IGNORED]
+    options = {}
+    for name, parse in FIELDS.items():
+        try:
+            options[name] = parse(given.get(name), name)
+        except Problem as problem:
+            wrong.append(problem)
+    if wrong:
+        raise _all_of(sorted(wrong, key=lambda problem: str(problem.extra["field"])))
+    return NewRequest(public_id=uuid.uuid4(), file_name=file_name, **options)
+
+
+def _unknown(name: str) -> Problem:
+    known = [each for each in FIELDS if each != name]
+    nearest = difflib.get_close_matches(name, known, 1)
+    hint = f"; did you mean {nearest[0]}?" if nearest else f"; the fields are {', '.join(known)}."
+    shown = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}…"
+    return Problem(422, "unknown_field", f"There is no field {shown}{hint}", field=shown)
+
+
+def _all_of(wrong: Sequence[Problem]) -> Problem:
+    if len(wrong) == 1:
+        return wrong[0]
+    errors = [
+        {"code": each.code, "field": each.extra["field"], "message": each.detail} for each in wrong
+    ]
+    details = " ".join(each.detail for each in wrong[:MAX_WRONG])
+    return Problem(422, "invalid_fields", details, errors=errors[:MAX_WRONG])
 
 
 def _snake(name: str) -> str:
@@ -44,44 +69,45 @@ def _wrong(field: str, reason: str) -> Problem:
     return Problem(422, f"invalid_{field}", f"The field {field} {reason}", field=field)
 
 
-def _url_column(text: str | None) -> str | None:
+def _url_column(text: str | None, field: str) -> str | None:
     if text is not None and url_cells.is_longer(text, MAX_URL_COLUMN):
-        raise _wrong("url_column", f"is longer than {MAX_URL_COLUMN} characters.")
+        raise _wrong(field, f"is longer than {MAX_URL_COLUMN} characters.")
     return text
 
 
-def webhook_url(url: str | None) -> str | None:
+def webhook_url(url: str | None, field: str = "webhook_url") -> str | None:
     """Only its form: the address behind it is judged when it is connected to, each time."""
     if url is None:
         return None
     if reason := url_cells.reason_against(url):
-        raise _wrong("webhook_url", reason[1])
+        raise _wrong(field, reason[1])
     if url_cells.is_longer(url, MAX_WEBHOOK_URL):
-        raise _wrong("webhook_url", f"is longer than {MAX_WEBHOOK_URL} characters.")
+        raise _wrong(field, f"is longer than {MAX_WEBHOOK_URL} characters.")
     return url
 
 
-def _format(name: str) -> str:
-    if name.lower() not in FORMATS:
-        raise _wrong("format", f"must be one of {', '.join(FORMATS)}.")
-    return name.lower()
+def _format(name: str | None, field: str) -> str:
+    name = (name or FORMATS[0]).lower()
+    if name not in FORMATS:
+        raise _wrong(field, f"must be one of {', '.join(FORMATS)}.")
+    return name
 
 
-def _boolean(form: Mapping[str, str], field: str) -> bool:
-    text = form.get(field, "0").lower()
+def _boolean(text: str | None, field: str) -> bool:
+    text = (text or "0").lower()
     if text not in BOOLEANS:
         raise _wrong(field, f"must be one of {', '.join(BOOLEANS)}.")
     return BOOLEANS[text]
 
 
-def _integer(form: Mapping[str, str], field: str, least: int, most: int) -> int | None:
-    text = form.get(field)
-    if text is None:
-        return None
-    number = whole_number(text, least, most)
-    if number is None:
-        raise _wrong(field, f"must be a whole number from {least} to {most}.")
-    return number
+def _integer(least: int, most: int, default: int | None = None) -> Parse:
+    def parse(text: str | None, field: str) -> int | None:
+        number = default if text is None else whole_number(text, least, most)
+        if number is None and text is not None:
+            raise _wrong(field, f"must be a whole number from {least} to {most}.")
+        return number
+
+    return parse
 
 
 def whole_number(text: str, least: int, most: int) -> int | None:
@@ -90,3 +116,15 @@ def whole_number(text: str, least: int, most: int) -> int | None:
     if not (digits.isascii() and digits.isdecimal() and len(digits) <= len(str(most))):
         return None
     return int(digits) if least <= int(digits) <= most else None
+
+
+FIELDS: dict[str, Parse] = {  # by the name of the column that holds it
+    "url_column": _url_column,
+    "webhook_url": webhook_url,
+    "reduce_by": _integer(1, 95, 50),
+    "format": _format,
+    "max_width": _integer(1, MAX_SIDE),
+    "max_height": _integer(1, MAX_SIDE),
+    "max_bytes": _integer(1, MAX_BYTES),
+    "keep_dimensions": _boolean,
+}

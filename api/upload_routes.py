@@ -17,7 +17,6 @@ from work_queue.intake import NewRequest, Stored, store_request
 from work_queue.models import MAX_FILE_NAME
 from work_queue.statuses import Status
 
-FILE_FIELDS = ("file", "csv", "csv_file", "csvFile")
 CSV_TYPES = ("text/csv", "application/csv")
 
 routes = Blueprint("upload", __name__)
@@ -67,7 +66,7 @@ def _uploaded_csv() -> tuple[str, IO[bytes]]:
             "Send the CSV as the field `file` of a multipart form (curl -F file=@products.csv), "
             "or as the whole body with the type text/csv.",
         )
-    for name in FILE_FIELDS:
+    for name in form.FILE_FIELDS:
         if (file := request.files.get(name)) is not None and file.filename:
             base_name = PureWindowsPath(file.filename).name
             printable = "".join(filter(str.isprintable, base_name))
@@ -75,5 +74,5 @@ def _uploaded_csv() -> tuple[str, IO[bytes]]:
     raise Problem(
         400,
         "missing_file",
-        f"There is no file in the form: the field is {' or '.join(FILE_FIELDS)}.",
+        f"There is no file in the form: the field is {' or '.join(form.FILE_FIELDS)}.",
     )

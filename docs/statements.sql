@@ -663,6 +663,24 @@ UPDATE requests SET claimed_by = NULL, lease_until = CAST(DATEADD(MILLISECOND, :
 WHERE
   requests.public_id = :public_id_1 AND requests.is_whole = 1;
 
+-- removal.hide_old: Hide some requests that were completed longer ago, so that they are removed.
+UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), is_whole = :is_whole
+WHERE
+  requests.id IN (
+    SELECT
+    TOP 20
+      requests.id
+    FROM requests
+    WHERE
+      requests.status = N'Completed'
+      AND requests.is_whole = 1
+      AND requests.completed_at < :completed_at_1
+    ORDER BY
+      requests.completed_at
+  )
+  AND requests.status = N'Completed'
+  AND requests.is_whole = 1;
+
 -- removal.claim_removal: Claim a request that was deleted, or left half-written.
 SELECT
 TOP 1

@@ -7,9 +7,15 @@ import logging
 from database import Database
 from settings import Settings
 from storage import Storage
-from work_queue.removal import claim_removal, remove_batch
+from work_queue.removal import claim_removal, hide_old, remove_batch
 
 logger = logging.getLogger(__name__)
+
+
+def hide_old_requests(db: Database, settings: Settings) -> None:
+    """Those that were completed more than RETENTION_DAYS ago, some at a time."""
+    if settings.retention_days:
+        db.write(hide_old, settings.retention_days)
 
 
 def remove_abandoned(db: Database, storage: Storage, settings: Settings, worker: str) -> None:

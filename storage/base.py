@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 from uuid import UUID
 
+PROBE = b"Written to see whether it can be."  # by check()
+
 
 class StorageUnavailable(OSError):  # noqa: N818 - it is what happened, not a mistake of ours
     """The storage does not answer, or refuses; it may recover shortly."""
@@ -65,4 +67,4 @@ class Storage(Protocol):
         """An image or the output CSV; raises FileNotFoundError."""
 
     def check(self) -> None:
-        """Raises StorageUnavailable where nothing could be stored now."""
+        """Write something, read it and remove it; raises StorageUnavailable where that fails."""

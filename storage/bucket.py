@@ -10,6 +10,7 @@ import asyncio
 import io
 import logging
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,7 +27,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from resilience.circuit_breaker import CircuitBreaker
 from settings import MIB
-from storage.base import StorageUnavailable, StoredFile, WrongStorage
+from storage.base import PROBE, StorageUnavailable, StoredFile, WrongStorage
 from storage.names import CSV_TYPE, IMMUTABLE, OUTPUT_CSV, content_type
 
 if TYPE_CHECKING:
@@ -122,10 +123,15 @@ class Bucket:
         return self._open(_key(public_id, name))
 
     def check(self) -> None:
-        """Lists nothing, which tells a missing bucket and wrong credentials all the same."""
+        """Writes an object, reads it and removes it."""
         self._fail_fast()
+        key = f"readyz/{secrets.token_hex(8)}"
         with self._request(writing=True):
-            next(iter(self._store.list("readyz", chunk_size=1)), None)
+            self._store.put(key, PROBE)
+            found = bytes(self._store.get(key).bytes())
+            self._store.delete(key)
+        if found != PROBE:
+            raise StorageUnavailable("what was written is not what is read")
 
     def _put_file(self, key: str, path: Path) -> None:
         self._fail_fast()

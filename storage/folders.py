@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO
 from uuid import UUID
 
 from settings import MIB
-from storage.base import StorageUnavailable, StoredFile
+from storage.base import PROBE, StorageUnavailable, StoredFile
 from storage.names import OUTPUT_CSV
 
 # A thumbnail's own fsync costs a third of its compression. From so many files on they share the
@@ -108,16 +108,28 @@ class Folders:
 
     def check(self) -> None:
         for folder in (self.upload_dir, self.processed_dir):
-            with suppress(OSError):
+            try:
                 folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(folder, os.W_OK | os.X_OK):
-                raise StorageUnavailable(f"{folder} cannot be written to")
+                _check_writing(folder)
+            except OSError as error:
+                raise StorageUnavailable(f"{folder} cannot be written to: {error}") from error
             self._check_space(folder)
 
     def _check_space(self, folder: Path) -> None:
         """What is left is for the images of uploads that were accepted, and for the database."""
         if shutil.disk_usage(folder).free < self.min_free_bytes:
             raise StorageUnavailable(f"the disk of {folder} is almost full")
+
+
+def _check_writing(folder: Path) -> None:
+    """Write a file, read it and remove it. Raises OSError."""
+    path = _part_of(folder / "readyz")
+    try:
+        path.write_bytes(PROBE)
+        if path.read_bytes() != PROBE:
+            raise OSError("what was written is not what is read")
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _write_whole(path: Path, content: bytes, *, sync: bool) -> None:

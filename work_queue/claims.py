@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from work_queue.models import Image, Webhook
-from work_queue.predicates import is_abandoned, is_due, is_expired, is_ready_to_complete
+from work_queue.predicates import is_abandoned, is_due, is_expired, is_old, is_ready_to_complete
 from work_queue.statements import (
     CLAIM_IMAGES,
     GIVE_UP_AFTER,
@@ -107,16 +107,18 @@ class Choice:
     known_hosts: Collection[str] = ()
 
 
-def work_is_due(tx: Connection) -> bool:
+def work_is_due(tx: Connection, retention_days: int = 0) -> bool:
     """Whether a turn would find anything at all, in one query."""
-    due = (
+    due = [
         sa.exists().where(is_due(Image)),
         sa.exists().where(is_expired(Image)),
         sa.exists().where(is_due(Webhook)),
         sa.exists().where(is_expired(Webhook)),
         sa.exists().where(is_ready_to_complete()),
         sa.exists().where(is_abandoned()),
-    )
+    ]
+    if retention_days:
+        due.append(sa.exists().where(is_old(retention_days)))
     return tx.scalar(sa.select(sa.literal(1)).where(sa.or_(*due))) is not None
 
 

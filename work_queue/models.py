@@ -120,6 +120,12 @@ class Request(Base):
             include=("completed", "failed", "total", "lease_until", "is_whole"),
         ),
         partial_index(
+            "ix_requests_completed",
+            "completed_at",
+            where="status = 'Completed' AND is_whole = 1",
+            include=("is_whole",),
+        ),
+        partial_index(
             "ix_requests_partial", "lease_until", where="is_whole = 0", include=("is_whole",)
         ),
     )

@@ -6,6 +6,7 @@ the index would not be used.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,6 +47,16 @@ def is_whole() -> Condition:
 def is_open() -> Condition:
     """The request is not completed."""
     return sa.and_(sa.not_(is_status(Request.status, Status.COMPLETED)), is_whole())
+
+
+def is_completed() -> Condition:
+    """All of the request is done, and everybody sees it."""
+    return sa.and_(is_status(Request.status, Status.COMPLETED), is_whole())
+
+
+def is_old(days: int) -> Condition:
+    """It was completed longer ago, by this machine's clock: days are too many milliseconds."""
+    return sa.and_(is_completed(), Request.completed_at < datetime.now(UTC) - timedelta(days=days))
 
 
 def is_partial() -> Condition:

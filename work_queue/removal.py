@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from work_queue.models import Image, Product, Request
-from work_queue.predicates import is_abandoned, is_partial
+from work_queue.predicates import is_abandoned, is_completed, is_old, is_partial
 from work_queue.sql_functions import utc_now
 
+HIDDEN_AT_ONCE = 20  # requests; there is a sweep every few seconds
 BATCH = 2_000  # images, or products, that go in one transaction
 
 
@@ -20,6 +21,21 @@ class Removal(NamedTuple):
 
     id: int
     public_id: uuid.UUID
+
+
+def hide_old(tx: Connection, days: int) -> None:
+    """Hide some requests that were completed longer ago, so that they are removed."""
+    old = (
+        sa.select(Request.id)
+        .where(is_old(days))
+        .order_by(Request.completed_at)
+        .limit(HIDDEN_AT_ONCE)
+    )
+    tx.execute(
+        sa.update(Request)
+        .where(Request.id.in_(old), is_completed())
+        .values(is_whole=False, lease_until=utc_now())
+    )
 
 
 def claim_removal(tx: Connection, worker: str, lease_seconds: float) -> Removal | None:

@@ -179,3 +179,27 @@ def test_a_wrong_method_is_a_problem_too(system: System) -> None:
     assert answer.status_code == 405
     assert "POST" in answer.headers["Allow"]
     problem(answer)
+
+
+def test_all_wrong_fields_are_named_at_once_with_what_was_meant(system: System) -> None:
+    fields = {"reduce_to": "50", "maxWidth": "0", "format": "bmp", "colour": "red"}
+
+    answer = system.upload(csv_of(("Cup", "http://a.example/1.jpg")), **fields)
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "invalid_fields")
+    found = {each["field"]: each["code"] for each in problem["errors"]}
+    assert found == {
+        "colour": "unknown_field",
+        "format": "invalid_format",
+        "max_width": "invalid_max_width",
+        "reduce_to": "unknown_field",
+    }
+    assert "There is no field reduce_to; did you mean reduce_by?" in problem["detail"]
+
+
+def test_an_unknown_field_alone_is_named(system: System) -> None:
+    answer = system.upload(csv_of(("Cup", "http://a.example/1.jpg")), webhook="http://a.example/")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_field")
+    assert "did you mean webhook_url?" in answer.json()["detail"]

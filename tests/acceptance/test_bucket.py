@@ -124,7 +124,7 @@ def test_the_output_csv_is_a_download_that_is_asked_for_anew(
     answer = system.get(f"/processed_images/{request_id}/output.csv")
 
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert answer.headers["Content-Disposition"] == "attachment; filename=output.csv"
+    assert answer.headers["Content-Disposition"] == "attachment; filename=products-output.csv"
     assert answer.headers["Cache-Control"] == "no-cache"
 
 

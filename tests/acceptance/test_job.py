@@ -222,3 +222,22 @@ def test_a_url_in_many_rows_is_fetched_once_and_has_one_new_url(
     new = f"{system.url}/processed_images/{request_id}/1-1.jpg"
     assert cup["Output Image Urls"] == pot["Output Image Urls"] == new
     assert mug["Output Image Urls"].endswith(f"2-1.jpg,{new}")
+
+
+def test_the_output_csv_is_saved_under_the_name_of_the_upload(
+    system: System, origin: Origin
+) -> None:
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))))
+    url = system.completed(request_id)["output_csv_url"]
+
+    disposition = system.get(url.removeprefix(system.url)).headers["Content-Disposition"]
+
+    assert disposition == "attachment; filename=products-output.csv"
+
+
+def test_a_slash_at_the_end_of_a_route_changes_nothing(system: System, origin: Origin) -> None:
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))))
+    system.completed(request_id)
+
+    for path in (f"/status/{request_id}/", "/requests/", "/healthz/", "/readyz/"):
+        assert system.get(path).status_code == 200, path

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +185,27 @@ def test_a_deleted_request_is_gone_with_its_files_also_while_it_runs(
     eventually(lambda: rows_of(system, Request) == rows_of(system, Image) == 0)
     time.sleep(2)  # in which a worker that has not noticed would write its images
     assert files_of(system) == []
+
+
+def test_old_requests_are_removed_with_their_files(own_system: OwnSystem, origin: Origin) -> None:
+    system = own_system(RETENTION_DAYS="7")
+    old, new = (system.accepted(csv_of(("Cup", *photo_urls(origin, 2)))) for _ in range(2))
+    for each in (old, new):
+        system.completed(each)
+    database = Database(system.database_url)
+    with database.engine.begin() as tx:
+        made_old = sa.update(Request).where(Request.public_id == uuid.UUID(old))
+        tx.execute(made_old.values(completed_at=datetime.now(UTC) - timedelta(days=8)))
+    database.close()
+
+    eventually(lambda: rows_of(system, Request) == 1)
+
+    assert system.get(f"/status/{old}").status_code == 404
+    assert system.get(f"/status/{new}").status_code == 200
+    names = {path.name for path in files_of(system)}
+    assert new in names
+    assert old not in names
+    assert f"{old}.csv" not in names
 
 
 def files_of(system: System) -> list[Path]:

@@ -84,3 +84,13 @@ def test_a_wrong_secret_is_not_repeated() -> None:
         settings.read({"WEBHOOK_SECRET": "hunter2"})
 
     assert "hunter2" not in str(stopped.value)
+
+
+def test_a_misspelt_setting_is_named_and_short_names_of_others_are_not() -> None:
+    environment = {"MAX_IMAGE_PIXEL": "1", "PORTS": "1", "HOSTS": "a", "MAX_ROWS": "2", "HOME": "/"}
+    environment |= {"WEBHOOK_SECRETS": "x", "LANGUAGE": "en"}
+
+    assert settings.misspelt(environment) == [
+        ("MAX_IMAGE_PIXEL", "MAX_IMAGE_PIXELS"),
+        ("WEBHOOK_SECRETS", "WEBHOOK_SECRET"),
+    ]
