@@ -32,7 +32,7 @@ from api.service import Service, install, service
 from database import Database, Unavailable
 from outbound import BlockedHosts, HttpClient
 from settings import Settings
-from storage import StorageUnavailable, open_storage
+from storage import StorageFull, StorageUnavailable, open_storage
 
 HARDENING = {  # of every response
     "X-Content-Type-Options": "nosniff",
@@ -114,8 +114,11 @@ def _database_down(_: Exception) -> Response:
 
 
 def _storage_down(error: Exception) -> Response:
-    sentence = "The storage of the files does not answer just now. Please try again."
     current_app.logger.warning("the storage does not answer: %s", error)
+    if isinstance(error, StorageFull):
+        sentence = "The disk of the service is almost full: an upload is taken when there is room."
+        return Problem(503, "storage_full", sentence, headers={"Retry-After": "300"}).response()
+    sentence = "The storage of the files does not answer just now. Please try again."
     return _down("storage", sentence)
 
 
@@ -137,8 +140,8 @@ def _where(chosen: Settings) -> str:
     if chosen.behind_gateway or callers.is_loopback(chosen.host):
         return f"{listens}."
     return (
-        f"{listens}: whoever reaches it may upload, as there are no keys. Let only a proxy that "
-        "asks who is there reach it, and set BEHIND_GATEWAY=1 when it does."
+        f"{listens}: whoever reaches it may upload, and see and delete what is there, as there are "
+        "no keys. Let only a gateway reach it (docs/gateway.md), and set BEHIND_GATEWAY=1 then."
     )
 
 

@@ -41,8 +41,8 @@ BEGIN
     );
 END;
 IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
-    INSERT INTO dbo.alembic_version (version_num) VALUES ('0007');
-IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0007')
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0008');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0008')
 BEGIN
     RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
     SET NOEXEC ON;
@@ -79,6 +79,8 @@ BEGIN
         keep_dimensions BIT NOT NULL DEFAULT 0,
         is_whole BIT NOT NULL DEFAULT 1,
         claimed INT NULL,
+        idempotency_key NVARCHAR(64) NULL,
+        content_hash NVARCHAR(64) NULL,
         CONSTRAINT pk_requests PRIMARY KEY (id),
         CONSTRAINT ck_requests_status CHECK (status IN (N'Pending', N'Processing', N'Completed')),
         CONSTRAINT ck_requests_counters CHECK (completed + failed <= total),
@@ -88,6 +90,9 @@ BEGIN
     CREATE INDEX ix_requests_open ON dbo.requests (served_at, id)
         INCLUDE (status, completed, failed, total, lease_until, is_whole)
         WHERE status <> N'Completed' AND is_whole = 1;
+    -- One upload for each Idempotency-Key.
+    CREATE UNIQUE INDEX ux_requests_idempotency_key ON dbo.requests (idempotency_key)
+        WHERE idempotency_key IS NOT NULL;
     -- Requests that RETENTION_DAYS may end.
     CREATE INDEX ix_requests_completed ON dbo.requests (completed_at)
         INCLUDE (status, is_whole)

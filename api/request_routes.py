@@ -1,20 +1,23 @@
-"""``/requests``: what is there, and what may be done to each: again, cancel, delete, tell again."""
+"""``/requests``: the list, and what may be done to each: retry, cancel, delete, notify again."""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Callable
+from uuid import UUID
 
 from flask import Blueprint, Response, jsonify
 
 from api import parameters, status_response
 from api.problems import Problem
 from api.service import service
+from database import Database
 from work_queue import read_queries, request_changes
-from work_queue.request_changes import Changed
 from work_queue.statuses import Status
 
 STATUSES = (Status.PENDING, Status.PROCESSING, Status.COMPLETED)
 
+logger = logging.getLogger(__name__)
 routes = Blueprint("requests", __name__)
 
 
@@ -54,6 +57,10 @@ def delete(request_id: str) -> tuple[str, int]:
     my, public_id = service(), parameters.request_uuid(request_id)
     if not my.database.write(request_changes.delete, public_id, my.settings.lease_seconds):
         raise parameters.not_found(public_id)
+    try:
+        my.storage.hide(public_id)
+    except OSError:
+        logger.exception("files not hidden", extra={"request_id": public_id})  # they go later
     return "", 204
 
 
@@ -74,13 +81,15 @@ def notify_again(request_id: str) -> tuple[Response, int]:
     return jsonify(request_id=str(public_id), webhook_url=found.request.webhook_url), 202
 
 
-def _changed(request_id: str, change: Any, word: str) -> tuple[Response, int]:
+def _changed(
+    request_id: str, change: Callable[[Database, UUID], int | None], counted_as: str
+) -> tuple[Response, int]:
     my, public_id = service(), parameters.request_uuid(request_id)
-    changed: Changed | None = change(my.database, public_id)
-    if changed is None:
+    images = change(my.database, public_id)
+    if images is None:
         raise parameters.not_found(public_id)
-    if changed.images:
-        my.wake_workers_soon(changed.images)
+    if images:
+        my.wake_workers_soon(images)
     status_url = f"{my.settings.public_base_url}/status/{public_id}"
-    body = {"request_id": str(public_id), word: changed.images, "status_url": status_url}
+    body = {"request_id": str(public_id), counted_as: images, "status_url": status_url}
     return jsonify(body), 202

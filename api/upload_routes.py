@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path, PureWindowsPath
 from typing import IO
+from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
-from api import form
+from api import form, idempotency
 from api.problems import Problem
 from api.service import Service, service
 from manifest import InvalidCsv, open_manifest
 from manifest.columns import column_names
 from work_queue.column_types import fit_column
-from work_queue.intake import NewRequest, Stored, store_request
+from work_queue.intake import KeyTaken, NewRequest, Stored, store_request
 from work_queue.models import MAX_FILE_NAME
+from work_queue.read_queries import find_by_key
 from work_queue.statuses import Status
 
 CSV_TYPES = ("text/csv", "application/csv")
@@ -28,11 +30,13 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     file_name, content = _uploaded_csv()
     new = form.new_request(file_name, request.values)
     with my.storage.keep_upload(new.public_id, content) as path:
-        stored = _store(my, new, path)
+        public_id, stored = _store(my, new, path)
+    if public_id != new.public_id:  # the file of the first time is there already
+        my.storage.drop_upload(new.public_id)
     my.wake_workers_soon(stored.images)
-    status_url = f"/status/{new.public_id}"
+    status_url = f"/status/{public_id}"
     body = {
-        "request_id": str(new.public_id),
+        "request_id": str(public_id),
         "status": Status.PENDING,
         "status_url": my.settings.public_base_url + status_url,
         "rows": stored.rows,
@@ -41,7 +45,34 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     return jsonify(body), 202, {"Location": status_url}
 
 
-def _store(my: Service, new: NewRequest, upload: Path) -> Stored:
+def _store(my: Service, new: NewRequest, upload: Path) -> tuple[UUID, Stored]:
+    """The request with this upload, and how much it is.
+
+    That is an earlier request where the upload was sent again under its key.
+    """
+    try:
+        new = idempotency.with_key(new, upload, request.values)
+        return _earlier(my, new) or (new.public_id, _store_new(my, new, upload))
+    except KeyTaken:  # by one that was sent at the same moment
+        if earlier := _earlier(my, new):
+            return earlier
+        raise
+    except Problem:
+        my.storage.drop_upload(new.public_id)
+        raise
+
+
+def _earlier(my: Service, new: NewRequest) -> tuple[UUID, Stored] | None:
+    if new.idempotency_key is None:
+        return None
+    found = my.database.read(find_by_key, new.idempotency_key)
+    if found is None:
+        return None
+    idempotency.check_same(new, found)
+    return found.public_id, Stored(found.row_count, found.total)
+
+
+def _store_new(my: Service, new: NewRequest, upload: Path) -> Stored:
     try:
         manifest = open_manifest(
             upload,

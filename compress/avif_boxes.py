@@ -12,9 +12,12 @@ from collections.abc import Iterator
 SEQUENCE_HEADER = 1  # a type of open bitstream unit (OBU), section 6.2.2
 CONTAINERS = (b"moov", b"trak", b"mdia", b"minf")  # on the way to the tables of samples
 TOP_LEVEL = (b"ftyp", b"meta", b"moov")  # mdat has what these point to
+METADATA = (b"Exif", b"mime")  # items; XMP is one of the second kind
+EMPTY_EXIF = bytes(4) + b"II*\0\x08\0\0\0"  # a TIFF whose directory is empty, if zeros follow
+MAX_BOXES = 1_000  # in one place
 MAX_SAMPLES = 10_000
 MAX_OVERLAP = 4  # times the bytes of the file, in all its bitstreams together
-MAX_UNITS = 200_000  # more than any animation has; they take a tenth of a second
+MAX_UNITS = 200_000  # more than any animation has; they take a second at most
 HEADER_BYTES = 256  # more than a sequence header takes
 Span = tuple[int, int]  # start and end of bytes in the file
 Box = tuple[bytes, int, int]  # the type, start and end of its data
@@ -34,10 +37,10 @@ def largest_picture(content: bytes) -> int:
     return largest
 
 
-def without_gaps(content: bytes) -> bytes:
-    """The file with zeros in the boxes that nothing reads, and between the items and samples.
+def only_pictures(content: bytes) -> bytes:
+    """The file with zeros in its EXIF and XMP, in boxes that nothing reads, and between pictures.
 
-    What follows the last box is cut off.
+    So no place in it moves. What follows the last box is cut off.
     """
     made, end = bytearray(content), 0
     for name, start, after in _boxes(content, 0, len(content), into=()):
@@ -46,6 +49,12 @@ def without_gaps(content: bytes) -> bytes:
         end = after
     for start, after in _spans(content):
         made[start:after] = content[start:after]
+    kinds = _item_kinds(content)
+    for item, start, after in _items_of(content):
+        kind = kinds.get(item)
+        if kind in METADATA:
+            empty = EMPTY_EXIF if kind == b"Exif" else b""
+            made[start:after] = empty.ljust(after - start, b"\0")[: after - start]
     return bytes(made[:end])
 
 
@@ -74,19 +83,23 @@ def _spans(content: bytes) -> Iterator[Span]:
 
 
 def _boxes(
-    content: bytes, at: int, end: int, *, into: tuple[bytes, ...] = CONTAINERS
+    content: bytes, at: int, end: int, *, into: tuple[bytes, ...] = CONTAINERS, depth: int = 0
 ) -> Iterator[Box]:
-    """Each box, and those inside of some behind their own."""
+    """Each box, and those inside of some behind their own. Raises ValueError for too many."""
+    number = 0
     while at + 8 <= end:
         size, name, data = _number(content, at, 4), content[at + 4 : at + 8], at + 8
         if size == 1:
             size, data = _number(content, at + 8, 8), at + 16
         after = at + size if size else end
+        number += 1
         if not data <= after <= end:
             return
+        if number > MAX_BOXES or depth > len(CONTAINERS):
+            raise ValueError("an AVIF of too many boxes")
         yield name, data, after
         if name in into:
-            yield from _boxes(content, data, after, into=into)
+            yield from _boxes(content, data, after, into=into, depth=depth + 1)
         at = after
 
 
@@ -96,20 +109,45 @@ def _bitstreams(content: bytes, box: Box) -> Iterator[Span]:
     if name == b"meta":
         parts = {part: at for part, at, _ in _boxes(content, start + 4, end)}
         if b"iloc" in parts:
-            yield from _items(content, parts[b"iloc"], parts.get(b"idat", 0))
+            for _, at, to in _items(content, parts[b"iloc"], parts.get(b"idat", 0)):
+                yield at, to
     elif name == b"stbl":
         yield from _samples(content, {part: at for part, at, _ in _boxes(content, start, end)})
 
 
-def _items(content: bytes, start: int, idat: int) -> Iterator[Span]:
-    """The extents of an item location box (8.11.3)."""
+def _items_of(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """(number, start, end) of each extent of the items of the file."""
+    for name, start, end in _boxes(content, 0, len(content), into=()):
+        parts = {part: at for part, at, _ in _boxes(content, start + 4, end)}
+        if name == b"meta" and b"iloc" in parts:
+            yield from _items(content, parts[b"iloc"], parts.get(b"idat", 0))
+
+
+def _item_kinds(content: bytes) -> dict[int, bytes]:
+    """The types of the items, by their numbers (8.11.6)."""
+    kinds = {}
+    for name, start, end in _boxes(content, 0, len(content), into=()):
+        for part, at, to in _boxes(content, start + 4, end) if name == b"meta" else ():
+            if part == b"iinf":
+                first = at + (6 if content[at] == 0 else 8)
+                for entry, info, _ in _boxes(content, first, to):
+                    if entry == b"infe" and content[info] in (2, 3):
+                        wide = 2 if content[info] == 2 else 4
+                        kind_at = info + 4 + wide + 2
+                        number = _number(content, info + 4, wide)
+                        kinds[number] = content[kind_at : kind_at + 4]
+    return kinds
+
+
+def _items(content: bytes, start: int, idat: int) -> Iterator[tuple[int, int, int]]:
+    """(number, start, end) of each extent of an item location box (8.11.3)."""
     fields = _Fields(content, start)
     version, _ = fields.take(1), fields.take(3)
     sizes, more = fields.take(1), fields.take(1)
     index_size = more & 15 if version else 0
     wide = 4 if version == 2 else 2
     for _ in range(fields.take(wide)):
-        fields.take(wide)  # the item
+        number = fields.take(wide)
         is_in_idat = version > 0 and fields.take(2) & 15 == 1
         fields.take(2)  # where its data are
         base = fields.take(more >> 4) + (idat if is_in_idat else 0)
@@ -117,7 +155,7 @@ def _items(content: bytes, start: int, idat: int) -> Iterator[Span]:
             fields.take(index_size)
             at = base + fields.take(sizes >> 4)
             length = fields.take(sizes & 15)
-            yield at, at + length if length else len(content)
+            yield number, at, at + length if length else len(content)
 
 
 def _samples(content: bytes, tables: dict[bytes, int]) -> Iterator[Span]:
@@ -131,6 +169,8 @@ def _samples(content: bytes, tables: dict[bytes, int]) -> Iterator[Span]:
     for number in range(1, chunks.take(4) + 1):
         if number >= next_run and runs_left:
             _, in_chunk, _ = (runs.take(4) for _ in range(3))
+            if not in_chunk:
+                raise ValueError("an AVIF with chunks of nothing")
             runs_left -= 1
             next_run = _number(content, runs.at, 4) if runs_left else 0
         at = chunks.take(wide)

@@ -27,15 +27,20 @@ def icon_entries(content: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def remove_ico_metadata(original: bytes, exif: bytes) -> bytes:
-    """The directory and its images, without metadata in PNGs and without what is in no image."""
+    """The directory and its images, without metadata in PNGs and without what is in no image.
+
+    Empty where images share their bytes.
+    """
     found = list(icon_entries(original))
+    if sum(end - start for _, start, end in found) > len(original):
+        return b""
     images = [_bare(original[start:end]) for _, start, end in found]
     at = DIRECTORY + ENTRY * len(found)
-    directory = original[:DIRECTORY]
+    directory = [original[:DIRECTORY]]
     for (entry, _, _), image in zip(found, images, strict=True):
-        directory += entry[:8] + struct.pack("<2I", len(image), at)
+        directory.append(entry[:8] + struct.pack("<2I", len(image), at))
         at += len(image)
-    return directory + b"".join(images)
+    return b"".join([*directory, *images])
 
 
 def _bare(image: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from dataclasses import dataclass, field, replace
 
 from PIL import Image
@@ -12,7 +13,7 @@ from compress.decoded_image import DecodedImage, decode
 from compress.encoding import Encoding, lossless
 from compress.formats import FORMATS, output_format
 from compress.input_image import DECODER_ERRORS, InputImage, damaged, open_image
-from compress.options import Compressed, Options
+from compress.options import Compressed, Options, Unreadable
 from compress.rights import MAX_SHARE
 
 # The formats in which a drawing is protected. In JPEG and AVIF few colours would not stay few, and
@@ -22,6 +23,7 @@ PROTECTED = ("png", "ico", "gif", "webp")
 MAX_OF_GIF = 128
 # The bytes that one packet carries over Ethernet: fewer load no sooner, and are worth no pixel.
 ONE_PACKET = 1460
+CHECKED = ("gif", "tiff", "bmp", "ico")  # after the removal of metadata
 ALPHA_MODES = ("RGBA", "LA", "PA")
 
 
@@ -80,8 +82,8 @@ def remove_metadata(state: State) -> None:
     """
     remove = FORMATS[state.source.format].remove_metadata
     exif = state.image.save_options()["exif"]
-    content = remove(state.source.original, exif)
-    bare = content or remove(state.source.original, b"")
+    content = _if_unchanged(state, remove(state.source.original, exif))
+    bare = content or _if_unchanged(state, remove(state.source.original, b""))
     if 0 < len(bare) <= len(state.source.original):  # one that is cut off may grow by its repair
         state.unchanged = bare
     if not content:
@@ -91,6 +93,29 @@ def remove_metadata(state: State) -> None:
         stripped = _not_encoded(content, "lossless")
         state.results.append(downscale.Result(stripped, state.image))
         state.is_done = len(content) <= state.budget
+
+
+def _if_unchanged(state: State, content: bytes) -> bytes:
+    """The content, if its pixels are those of the source; empty where they are not.
+
+    Looked at where a file that lies about its parts may lose some of them; JPEG, PNG, WebP and AVIF
+    are taken apart as their decoders do it.
+    """
+    if not content or state.source.format not in CHECKED:
+        return content
+    try:
+        made = decode(open_image(content, sys.maxsize))
+    except (Unreadable, *DECODER_ERRORS):
+        return b""
+    pairs = zip(state.image.frames, made.frames, strict=False)
+    same = len(made.frames) == len(state.image.frames) and all(_is_equal(*pair) for pair in pairs)
+    return content if same else b""
+
+
+def _is_equal(one: Image.Image, other: Image.Image) -> bool:
+    if (one.size, one.mode) != (other.size, other.mode):
+        return False
+    return one.getpalette() == other.getpalette() and one.tobytes() == other.tobytes()
 
 
 def convert_to_format(state: State) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-TYPE_BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8)  # of one value, by the number of the type
+# Bytes of one value, by the number of the type; those above 12 are of later notes of Adobe.
+TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
 STRIPS, STRIP_BYTES, TILES, TILE_BYTES = 273, 279, 324, 325
 OLD_JPEG, OLD_JPEG_BYTES = 513, 514
 DATA = ((STRIPS, STRIP_BYTES), (TILES, TILE_BYTES), (OLD_JPEG, OLD_JPEG_BYTES))
@@ -18,7 +20,7 @@ SEEN = {
     *(292, 293, 296, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 332, 334, 338, 339),
     *(340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 34675),
 }
-MAX_PAGES = 10_000
+MAX_OVERLAP = 4  # times the bytes of the file, in all that is kept together
 
 
 class _Entry(NamedTuple):
@@ -40,18 +42,21 @@ def remove_tiff_metadata(original: bytes, exif: bytes) -> bytes:
     kept = SEEN | RIGHTS if exif else SEEN
     try:
         return _scrubbed(original, order, kept)
-    except (struct.error, IndexError):
+    except (struct.error, LookupError):
         return b""
 
 
 def _scrubbed(original: bytes, order: str, kept: set[int]) -> bytes:
     made = bytearray(len(original))
     made[:8] = original[:8]
-    end = 8
+    end, left = 8, MAX_OVERLAP * len(original)
     for at in _directories(original, order):
         entries = [each for each in _entries(original, order, at) if each.tag in kept]
         spans = [each.values for each in entries] + list(_data(original, order, entries))
         for start, after in spans:
+            left -= after - start
+            if left < 0:
+                raise LookupError("a TIFF whose parts overlap")
             made[start:after] = original[start:after]
         directory = b"".join(original[each.start : each.start + 12] for each in entries)
         link_at = at + 2 + 12 * struct.unpack_from(f"{order}H", original, at)[0]
@@ -64,9 +69,9 @@ def _scrubbed(original: bytes, order: str, kept: set[int]) -> bytes:
 
 def _directories(original: bytes, order: str) -> Iterator[int]:
     (at,) = struct.unpack_from(f"{order}I", original, 4)
-    for _ in range(MAX_PAGES):
-        if not at:
-            return
+    seen = {0}
+    while at not in seen:
+        seen.add(at)
         yield at
         (number,) = struct.unpack_from(f"{order}H", original, at)
         (at,) = struct.unpack_from(f"{order}I", original, at + 2 + 12 * number)
@@ -76,7 +81,7 @@ def _entries(original: bytes, order: str, at: int) -> Iterator[_Entry]:
     (number,) = struct.unpack_from(f"{order}H", original, at)
     for start in range(at + 2, at + 2 + 12 * number, 12):
         tag, kind, count, value = struct.unpack_from(f"{order}2H2I", original, start)
-        size = TYPE_BYTES[kind]
+        size = TYPE_BYTES.get(kind, 0)
         first = value if size * count > 4 else start + 8
         yield _Entry(tag, start, (first, first + size * count), size)
 
@@ -94,5 +99,5 @@ def _data(original: bytes, order: str, entries: list[_Entry]) -> Iterator[tuple[
 
 def _numbers(original: bytes, order: str, entry: _Entry) -> list[int]:
     start, end = entry.values
-    letter = {1: "B", 2: "H", 4: "I"}[entry.size]
+    letter = {1: "B", 2: "H", 4: "I"}[entry.size]  # KeyError for what is no whole number
     return list(struct.unpack(f"{order}{(end - start) // entry.size}{letter}", original[start:end]))

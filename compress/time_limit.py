@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,18 +12,19 @@ _thread = threading.local()
 
 @contextmanager
 def limited_to(seconds: float) -> Iterator[None]:
-    """What is compressed inside has so many seconds of this process, threads of encoders included.
-
-    Other programs that work on the image (oxipng, gifsicle) are bounded by themselves.
-    """
-    _thread.ends_at = time.process_time() + seconds
+    """What is compressed inside has so many seconds, with those of the programs that it runs."""
+    _thread.ends_at = _cpu_seconds() + seconds
     try:
         yield
     finally:
         del _thread.ends_at
 
 
+def _cpu_seconds() -> float:
+    return sum(os.times()[:4])
+
+
 def is_over() -> bool:
     """Whether a search should end with what it has; never outside of ``limited_to``."""
     ends_at: float | None = getattr(_thread, "ends_at", None)
-    return ends_at is not None and time.process_time() > ends_at
+    return ends_at is not None and _cpu_seconds() > ends_at

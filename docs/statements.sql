@@ -26,7 +26,9 @@ INSERT INTO requests (
   bytes_out,
   created_at,
   max_bytes,
-  keep_dimensions
+  keep_dimensions,
+  idempotency_key,
+  content_hash
 )
 OUTPUT inserted.id
 VALUES
@@ -48,7 +50,9 @@ VALUES
     :bytes_out,
     CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)),
     :max_bytes,
-    :keep_dimensions
+    :keep_dimensions,
+    :idempotency_key,
+    :content_hash
   );
 SELECT id, first_id
 FROM (
@@ -82,7 +86,9 @@ INSERT INTO requests (
   lease_until,
   max_bytes,
   keep_dimensions,
-  is_whole
+  is_whole,
+  idempotency_key,
+  content_hash
 )
 OUTPUT inserted.id
 VALUES
@@ -106,7 +112,9 @@ VALUES
     CAST(DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME()) AS DATETIME2(3)),
     :max_bytes,
     :keep_dimensions,
-    :is_whole
+    :is_whole,
+    :idempotency_key,
+    :content_hash
   );
 UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
@@ -421,6 +429,11 @@ WITH due AS (
     SELECT TOP (1) *
     FROM webhooks WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX (ix_webhooks_pending))
     WHERE status = N'Pending' AND next_attempt_at <= CAST(SYSUTCDATETIME() AS DATETIME2(3))
+        AND EXISTS (
+            SELECT 1 FROM requests
+            WHERE requests.id = webhooks.request_id
+                AND requests.status = N'Completed' AND requests.is_whole = 1
+        )
         AND NOT EXISTS (
             SELECT 1 FROM OPENJSON(:hosts) WITH (receiver NVARCHAR(2000) '$') AS busy
             WHERE LOWER(LEFT(webhooks.url, LEN(busy.receiver))) = busy.receiver
@@ -538,8 +551,8 @@ ORDER BY
 OFFSET 0 ROWS
 FETCH FIRST :limit ROWS ONLY;
 
--- request_changes.notify_again: Make the request's newest notification due now, under the same
--- message id.
+-- request_changes.notify_again: Make the newest notification of a completed request due now,
+-- under the same message id.
 SELECT
   MAX(webhooks.id) AS max_1
 FROM webhooks
@@ -549,7 +562,9 @@ WHERE
       requests.id
     FROM requests
     WHERE
-      requests.public_id = :public_id_1 AND requests.is_whole = 1
+      requests.public_id = :public_id_1
+      AND requests.status = N'Completed'
+      AND requests.is_whole = 1
   );
 UPDATE webhooks SET status = :status, next_attempt_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
@@ -558,32 +573,28 @@ WHERE
 -- request_changes.retry_failed: Make the failed images of a request pending again, also while
 -- others are worked on.
 SELECT
-  requests.id
+  requests.id,
+  requests.row_count,
+  requests.total
 FROM requests
 WHERE
   requests.public_id = :public_id_1 AND requests.is_whole = 1;
+UPDATE hosts SET timeouts = :timeouts, rests_until = NULL
+WHERE
+  hosts.request_id = :request_id_1
+  AND (
+    hosts.timeouts > :timeouts_1 OR NOT hosts.rests_until IS NULL
+  );
 UPDATE images SET copy_of = NULL, status = :status, attempts = :attempts, crash_count = :crash_count, next_attempt_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), completed_at = NULL, error_code = NULL, error_message = NULL, output_name = NULL, input_bytes = NULL, output_bytes = NULL, width = NULL, height = NULL, format = NULL, method = NULL, quality = NULL, scale = NULL, encodes = NULL, target_met = NULL, missed_because = NULL
 WHERE
-  images.id IN (
-    SELECT
-    TOP 2000
-      images.id
-    FROM images
-    WHERE
-      images.request_id = :request_id_1 AND images.status = N'Failed'
-    ORDER BY
-      images.row_number,
-      images.position
-  )
-  AND images.status = N'Failed';
+  images.request_id = :request_id_1
+  AND images.status = N'Failed'
+  AND images.row_number BETWEEN :row_number_1 AND :row_number_2;
 UPDATE requests SET status = :status, failed = (
   requests.failed + :failed_1
 ), completed_at = NULL, claimed_by = NULL, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
-  requests.id = :id_1;
-UPDATE hosts SET timeouts = :timeouts, rests_until = :rests_until
-WHERE
-  hosts.request_id = :request_id_1;
+  requests.id = :id_1 AND requests.is_whole = 1;
 UPDATE requests SET lease_until = NULL
 WHERE
   requests.id = :id_1 AND requests.claimed_by IS NULL AND requests.is_whole = 1;
@@ -591,37 +602,24 @@ WHERE
 -- request_changes.cancel: End the images that have not ended; the worker that is at one finds
 -- its claim gone.
 SELECT
-  requests.id
+  requests.id,
+  requests.row_count,
+  requests.total
 FROM requests
 WHERE
   requests.public_id = :public_id_1 AND requests.is_whole = 1;
 UPDATE images SET status = :status, claimed_by = NULL, lease_until = NULL, completed_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), error_code = :error_code, error_message = :error_message
 WHERE
-  images.id IN (
-    SELECT
-    TOP 2000
-      images.id
-    FROM images
-    WHERE
-      images.request_id = :request_id_1
-      AND NOT (
-        images.status = N'Completed' OR images.status = N'Failed'
-      )
-    ORDER BY
-      images.row_number,
-      images.position
-  )
+  images.request_id = :request_id_1
   AND NOT (
     images.status = N'Completed' OR images.status = N'Failed'
-  );
+  )
+  AND images.row_number BETWEEN :row_number_1 AND :row_number_2;
 UPDATE requests SET status = :status, failed = (
   requests.failed + :failed_1
 ), completed_at = NULL, claimed_by = NULL, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
-  requests.id = :id_1;
-UPDATE hosts SET timeouts = :timeouts, rests_until = :rests_until
-WHERE
-  hosts.request_id = :request_id_1;
+  requests.id = :id_1 AND requests.is_whole = 1;
 UPDATE requests SET lease_until = NULL
 WHERE
   requests.id = :id_1 AND requests.claimed_by IS NULL AND requests.is_whole = 1;
@@ -659,12 +657,12 @@ ORDER BY
 
 -- request_changes.delete: Hide a request from everybody at once; it is removed when its workers
 -- have let go of it.
-UPDATE requests SET claimed_by = NULL, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), is_whole = :is_whole
+UPDATE requests SET claimed_by = NULL, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), is_whole = :is_whole, idempotency_key = NULL
 WHERE
   requests.public_id = :public_id_1 AND requests.is_whole = 1;
 
 -- removal.hide_old: Hide some requests that were completed longer ago, so that they are removed.
-UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), is_whole = :is_whole
+UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), is_whole = :is_whole, idempotency_key = NULL
 WHERE
   requests.id IN (
     SELECT

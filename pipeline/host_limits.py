@@ -149,7 +149,8 @@ class Slots:
 
     def known_hosts(self) -> list[str]:
         """What capped requests may still use: the newest MAX_KNOWN hosts that have answered."""
-        return [host for host in self._limits.last_seconds if host not in self._slow][-MAX_KNOWN:]
+        answered = list(self._limits.last_seconds)  # threads change it meanwhile
+        return [host for host in answered if host not in self._slow][-MAX_KNOWN:]
 
     def beside_others(self, request_id: int, host: str) -> int:
         """How many more may be claimed while other hosts have due images."""

@@ -6,7 +6,7 @@ and ``output.csv``; a bucket holds the same names behind its prefix.
 """
 
 from settings import Settings
-from storage.base import Storage, StorageUnavailable, StoredFile, WrongStorage
+from storage.base import Storage, StorageFull, StorageUnavailable, StoredFile, WrongStorage
 from storage.bucket import Bucket
 from storage.folders import Folders
 from storage.names import (
@@ -25,6 +25,7 @@ __all__ = [
     "Bucket",
     "Folders",
     "Storage",
+    "StorageFull",
     "StorageUnavailable",
     "StoredFile",
     "WrongStorage",

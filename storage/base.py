@@ -18,6 +18,10 @@ class StorageUnavailable(OSError):  # noqa: N818 - it is what happened, not a mi
     """The storage does not answer, or refuses; it may recover shortly."""
 
 
+class StorageFull(StorageUnavailable):
+    """There is too little room for an upload."""
+
+
 class WrongStorage(SystemExit):
     """The storage can't be used like this; ends the program with one line that says why."""
 
@@ -50,6 +54,9 @@ class Storage(Protocol):
 
     def drop_upload(self, public_id: UUID) -> None:
         """Forget an upload that was refused."""
+
+    def hide(self, public_id: UUID) -> None:
+        """Serve no file of a request from now on, where that takes a moment: not in a bucket."""
 
     def remove(self, public_id: UUID) -> None:
         """Remove all files of a request, its upload too; harmless where there are none."""

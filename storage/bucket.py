@@ -82,6 +82,9 @@ class Bucket:
         except OSError as error:  # the user is told of their file, not of ours
             logger.warning("a refused upload stays: %s", error, extra={"request_id": public_id})
 
+    def hide(self, public_id: UUID) -> None:
+        """A bucket has no folders to rename; its files go with the request."""
+
     def remove(self, public_id: UUID) -> None:
         with self._request(writing=True):
             for listed in self._store.list(_key(public_id, "")):

@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO
 from uuid import UUID
 
 from settings import MIB
-from storage.base import PROBE, StorageUnavailable, StoredFile
+from storage.base import PROBE, StorageFull, StorageUnavailable, StoredFile
 from storage.names import OUTPUT_CSV
 
 # A thumbnail's own fsync costs a third of its compression. From so many files on they share the
@@ -61,10 +61,21 @@ class Folders:
     def drop_upload(self, public_id: UUID) -> None:
         self.upload_path(public_id).unlink(missing_ok=True)
 
+    def hide(self, public_id: UUID) -> None:
+        hidden = self._hidden(public_id)
+        if not hidden.exists():
+            with suppress(FileNotFoundError):
+                self.folder(public_id).rename(hidden)
+
     def remove(self, public_id: UUID) -> None:
+        """What is hidden, and what a worker has written since."""
         self.drop_upload(public_id)
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.folder(public_id))
+        for folder in (self._hidden(public_id), self.folder(public_id)):
+            if folder.exists():
+                shutil.rmtree(folder)
+
+    def _hidden(self, public_id: UUID) -> Path:
+        return self.processed_dir / f".{public_id}.deleted"
 
     @contextmanager
     def upload(self, public_id: UUID) -> Iterator[Path]:
@@ -118,7 +129,7 @@ class Folders:
     def _check_space(self, folder: Path) -> None:
         """What is left is for the images of uploads that were accepted, and for the database."""
         if shutil.disk_usage(folder).free < self.min_free_bytes:
-            raise StorageUnavailable(f"the disk of {folder} is almost full")
+            raise StorageFull(f"the disk of {folder} is almost full")
 
 
 def _check_writing(folder: Path) -> None:

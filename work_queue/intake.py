@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from database import Database, Unavailable
 from work_queue.bulk_insert import BulkInsert
@@ -59,6 +60,8 @@ class NewRequest:
     max_height: int | None = None
     max_bytes: int | None = None
     keep_dimensions: bool = False
+    idempotency_key: str | None = None
+    content_hash: str | None = None
 
 
 class Stored(NamedTuple):
@@ -89,10 +92,15 @@ class Batch:
         return len(self.products) + len(self.images) >= BATCH
 
 
+class KeyTaken(Exception):  # noqa: N818 - it is what happened, not a mistake of ours
+    """There is a request with this idempotency key already."""
+
+
 def store_request(db: Database, request: NewRequest, rows: Iterable[ProductRow]) -> Stored:
     """Write a request with all its rows and images, or, where ``rows`` raises, nothing.
 
-    Raises Unavailable: then the request may be there all the same, if a last answer was lost.
+    Raises KeyTaken; and Unavailable: then the request may be there all the same, if a last answer
+    was lost.
     """
     batches = _batches(rows)
     first, second = next(batches, Batch()), next(batches, None)
@@ -190,11 +198,15 @@ def _id_of(tx: Connection, request: NewRequest) -> int | None:
 
 def _insert(tx: Connection, request: NewRequest, **values: Any) -> int:
     counters = dict.fromkeys(("completed", "failed", "bytes_in", "bytes_out"), 0)
-    return tx.execute(
-        sa.insert(Request)
-        .values(status=Status.PENDING, created_at=utc_now(), **vars(request), **counters, **values)
-        .returning(Request.id)
-    ).scalar_one()
+    new = sa.insert(Request).values(
+        status=Status.PENDING, created_at=utc_now(), **vars(request), **counters, **values
+    )
+    try:
+        return tx.execute(new.returning(Request.id)).scalar_one()
+    except IntegrityError:
+        if request.idempotency_key is None:
+            raise
+        raise KeyTaken from None
 
 
 def _insert_rows(tx: Connection, request_id: int, batch: Batch) -> None:

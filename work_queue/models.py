@@ -79,8 +79,9 @@ def partial_index(name: str, *columns: str, where: str, include: Sequence[str] =
 class Request(Base):
     """One uploaded CSV: its options, its counters, and who is writing its output CSV.
 
-    ``is_whole`` is false while a large upload is written and while what is left of one is removed:
-    nobody sees the request, and its lease says how long somebody is at it.
+    ``is_whole`` is false while a large upload is written, and while one that broke off or a deleted
+    request is removed: nobody sees the request, and its lease says how long somebody is at it.
+    ``idempotency_key`` and ``content_hash`` are SHA-256 of the header and of the upload, for a day.
     ``claimed`` counts claims of its images while it has its head start.
     """
 
@@ -110,6 +111,8 @@ class Request(Base):
     keep_dimensions: Mapped[bool] = mapped_column(server_default=sa.false())
     is_whole: Mapped[bool] = mapped_column(server_default=sa.true())
     claimed: Mapped[int | None]
+    idempotency_key: Mapped[str | None] = text(64)
+    content_hash: Mapped[str | None] = text(64)
     __table_args__ = (
         one_of(Status.PENDING, Status.PROCESSING, Status.COMPLETED),
         sa.CheckConstraint("completed + failed <= total", name="counters"),
@@ -118,6 +121,13 @@ class Request(Base):
             *("served_at", "id"),
             where="status <> 'Completed' AND is_whole = 1",
             include=("completed", "failed", "total", "lease_until", "is_whole"),
+        ),
+        sa.Index(
+            "ux_requests_idempotency_key",
+            "idempotency_key",
+            unique=True,
+            mssql_where=sa.text("idempotency_key IS NOT NULL"),
+            sqlite_where=sa.text("idempotency_key IS NOT NULL"),
         ),
         partial_index(
             "ix_requests_completed",

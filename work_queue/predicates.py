@@ -60,7 +60,7 @@ def is_old(days: int) -> Condition:
 
 
 def is_partial() -> Condition:
-    """The request is being written, or has been left half-written."""
+    """The request is being written, was left half-written, or was deleted."""
     return Request.is_whole == sa.false()
 
 

@@ -147,6 +147,22 @@ def find_request(tx: Connection, public_id: uuid.UUID) -> FoundRequest | None:
     return FoundRequest(request, WebhookRow._make(newest), attempts)
 
 
+class KeyedRequest(NamedTuple):
+    """The request that an idempotency key made; partial while its rows are written."""
+
+    public_id: uuid.UUID
+    content_hash: str | None
+    is_whole: bool
+    row_count: int
+    total: int
+
+
+def find_by_key(tx: Connection, idempotency_key: str) -> KeyedRequest | None:
+    of_key = Request.idempotency_key == idempotency_key
+    found = tx.execute(sa.select(*_columns(Request, KeyedRequest)).where(of_key)).first()
+    return None if found is None else KeyedRequest(*found)
+
+
 def find_requests(
     tx: Connection,
     *,

@@ -1,4 +1,4 @@
-"""What users may do to a request: try its failed images again, cancel it, delete it, tell again.
+"""What users may do to a request: try failed images again, cancel, delete, notify again.
 
 Each change is a compare-and-set. Those of many images are made in steps, so that no other writer
 waits for long; meanwhile the request's lease keeps workers from completing it.
@@ -15,28 +15,28 @@ from sqlalchemy.engine import Connection
 from database import Database
 from work_queue.models import Figures, Host, Image, Request, Webhook
 from work_queue.outcomes import NO_CLAIM
-from work_queue.predicates import is_whole
+from work_queue.predicates import is_completed, is_whole
 from work_queue.sql_functions import utc_now
 from work_queue.statuses import Status, is_status
 
-BATCH = 2_000  # images of one step; from 5,000 on SQL Server would lock the table
+BATCH = 2_000  # images of one step, about: some 20 ms
 STEP_SECONDS = 60  # for which the request is not completed while steps are made
 
 Condition = sa.ColumnElement[bool]
-NO_RESULT: dict[str, Any] = {
+NOTHING: dict[str, Any] = {
     name: sa.null()
     for name in (
         *("completed_at", "error_code", "error_message", "output_name"),
         *("input_bytes", "output_bytes", *Figures._fields),
     )
 }
-AGAIN = {
+PENDING_AGAIN = {
     "status": Status.PENDING,
-    "copy_of": sa.null(),  # or a copy could wait for an original that has ended since
+    "copy_of": sa.null(),  # each by itself: a copy could wait for an original that has ended since
     "attempts": 0,
     "crash_count": 0,
     "next_attempt_at": utc_now(),
-    **NO_RESULT,
+    **NOTHING,
 }
 CANCELLED = {
     "status": Status.FAILED,
@@ -47,28 +47,29 @@ CANCELLED = {
 }
 
 
-class Changed(NamedTuple):
-    """How many images a change was for."""
-
-    images: int
-
-
-def retry_failed(db: Database, public_id: uuid.UUID) -> Changed | None:
+def retry_failed(db: Database, public_id: uuid.UUID) -> int | None:
     """Make the failed images of a request pending again, also while others are worked on.
 
-    A completed request is at work again, and is completed and notified anew. None where there is
-    no such request; nothing changes where no image has failed.
+    How many; None where there is no such request. A completed request is at work again, and is
+    completed and notified anew; nothing changes where no image has failed.
     """
-    return _in_steps(db, public_id, is_status(Image.status, Status.FAILED), AGAIN, failed=-1)
+    if (found := db.read(_size_of, public_id)) is None:
+        return None
+    db.write(_ask_hosts_again, found.id)  # or the images would fail as those of a given-up host
+    return _in_steps(
+        db, found, is_status(Image.status, Status.FAILED), PENDING_AGAIN, failed_more=-1
+    )
 
 
-def cancel(db: Database, public_id: uuid.UUID) -> Changed | None:
+def cancel(db: Database, public_id: uuid.UUID) -> int | None:
     """End the images that have not ended; the worker that is at one finds its claim gone.
 
-    None where there is no such request.
+    How many; None where there is no such request.
     """
+    if (found := db.read(_size_of, public_id)) is None:
+        return None
     has_ended = [is_status(Image.status, each) for each in (Status.COMPLETED, Status.FAILED)]
-    return _in_steps(db, public_id, sa.not_(sa.or_(*has_ended)), CANCELLED, failed=1)
+    return _in_steps(db, found, sa.not_(sa.or_(*has_ended)), CANCELLED, failed_more=1)
 
 
 def delete(tx: Connection, public_id: uuid.UUID, lease_seconds: float) -> bool:
@@ -79,18 +80,23 @@ def delete(tx: Connection, public_id: uuid.UUID, lease_seconds: float) -> bool:
     hidden = tx.execute(
         sa.update(Request)
         .where(Request.public_id == public_id, is_whole())
-        .values(is_whole=False, claimed_by=sa.null(), lease_until=utc_now(lease_seconds))
+        .values(
+            is_whole=False,
+            claimed_by=sa.null(),
+            lease_until=utc_now(lease_seconds),
+            idempotency_key=sa.null(),
+        )
     )
     return hidden.rowcount == 1
 
 
 def notify_again(tx: Connection, public_id: uuid.UUID) -> bool:
-    """Make the request's newest notification due now, under the same message id.
+    """Make the newest notification of a completed request due now, under the same message id.
 
-    False where there is none yet.
+    False where there is none.
     """
-    of_request = sa.select(Request.id).where(Request.public_id == public_id, is_whole())
-    newest = tx.scalar(sa.select(sa.func.max(Webhook.id)).where(Webhook.request_id.in_(of_request)))
+    completed = sa.select(Request.id).where(Request.public_id == public_id, is_completed())
+    newest = tx.scalar(sa.select(sa.func.max(Webhook.id)).where(Webhook.request_id.in_(completed)))
     if newest is None:
         return False
     tx.execute(
@@ -101,60 +107,76 @@ def notify_again(tx: Connection, public_id: uuid.UUID) -> bool:
     return True
 
 
+class _Size(NamedTuple):
+    id: int
+    row_count: int
+    total: int
+
+
+class _IsGone(Exception):  # noqa: N818 - it is what happened, not a mistake of ours
+    """The request was deleted meanwhile."""
+
+
+def _size_of(tx: Connection, public_id: uuid.UUID) -> _Size | None:
+    of_request = sa.and_(Request.public_id == public_id, is_whole())
+    found = tx.execute(sa.select(Request.id, Request.row_count, Request.total).where(of_request))
+    row = found.first()
+    return None if row is None else _Size(*row)
+
+
 def _in_steps(
-    db: Database, public_id: uuid.UUID, condition: Condition, values: dict[str, Any], *, failed: int
-) -> Changed | None:
-    request_id = db.read(_id_of, public_id)
-    if request_id is None:
+    db: Database, request: _Size, condition: Condition, values: dict[str, Any], *, failed_more: int
+) -> int | None:
+    """Each image is looked at once, the last rows first: copies go before their originals, so that
+    none waits for one that has ended if this is broken off."""
+    changed, rows = 0, max(BATCH * request.row_count // max(request.total, 1), 1)
+    try:
+        for last in range(request.row_count, 0, -rows):
+            step = sa.and_(condition, Image.row_number.between(last - rows + 1, last))
+            changed += db.write(_change_rows, request.id, step, values, failed_more)
+        if changed:
+            db.write(_let_complete, request.id)
+    except _IsGone:
         return None
-    changed = 0
-    while count := db.write(_change_batch, request_id, condition, values, failed):
-        changed += count
-    if changed:
-        db.write(_end_change, request_id)
-    return Changed(changed)
+    return changed
 
 
-def _id_of(tx: Connection, public_id: uuid.UUID) -> int | None:
-    return tx.scalar(sa.select(Request.id).where(Request.public_id == public_id, is_whole()))
-
-
-def _change_batch(
-    tx: Connection, request_id: int, condition: Condition, values: dict[str, Any], failed: int
+def _change_rows(
+    tx: Connection, request_id: int, condition: Condition, values: dict[str, Any], failed_more: int
 ) -> int:
-    """Change some images and count them; how many.
+    """Change images and count them; how many.
 
-    A step that is run again after a lost answer changes what is left: nothing is counted twice.
+    After a lost answer the same step finds nothing left, so nothing is counted twice.
     """
-    chosen = (
-        sa.select(Image.id)
-        .where(Image.request_id == request_id, condition)
-        .order_by(Image.row_number, Image.position)
-        .limit(BATCH)
-    )
-    # The condition once more, for rows that a worker has changed since they were chosen.
-    changed = sa.update(Image).where(Image.id.in_(chosen), condition).values(**values)
-    count = tx.execute(changed).rowcount
+    of_request = sa.and_(Image.request_id == request_id, condition)
+    count = tx.execute(sa.update(Image).where(of_request).values(**values)).rowcount
     if count:
-        tx.execute(
+        counted = tx.execute(
             sa.update(Request)
-            .where(Request.id == request_id)
+            .where(Request.id == request_id, is_whole())
             .values(
                 status=Status.PROCESSING,
-                failed=Request.failed + failed * count,
+                failed=Request.failed + failed_more * count,
                 completed_at=sa.null(),
                 claimed_by=sa.null(),
                 lease_until=utc_now(STEP_SECONDS),
             )
         )
+        if counted.rowcount != 1:
+            raise _IsGone
     return count
 
 
-def _end_change(tx: Connection, request_id: int) -> None:
-    """From here on workers may complete it; hosts that were given up are asked again."""
+def _ask_hosts_again(tx: Connection, request_id: int) -> None:
+    rested = sa.or_(Host.timeouts > 0, Host.rests_until.is_not(None))
     tx.execute(
-        sa.update(Host).where(Host.request_id == request_id).values(timeouts=0, rests_until=None)
+        sa.update(Host)
+        .where(Host.request_id == request_id, rested)
+        .values(timeouts=0, rests_until=sa.null())
     )
+
+
+def _let_complete(tx: Connection, request_id: int) -> None:
     tx.execute(
         sa.update(Request)
         .where(Request.id == request_id, Request.claimed_by.is_(None), is_whole())

@@ -286,6 +286,11 @@ SET status = 'Processing', attempts = attempts + 1,
 WHERE id IN (
     SELECT id FROM webhooks
     WHERE status = 'Pending' AND next_attempt_at <= {SQLITE_NOW}
+        AND EXISTS (
+            SELECT 1 FROM requests
+            WHERE requests.id = webhooks.request_id
+                AND requests.status = 'Completed' AND requests.is_whole = 1
+        )
         AND NOT EXISTS (
             SELECT 1 FROM json_each(:hosts)
             WHERE LOWER(SUBSTR(webhooks.url, 1, LENGTH(value))) = value
@@ -302,6 +307,11 @@ WITH due AS (
     SELECT TOP (1) *
     FROM webhooks WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX (ix_webhooks_pending))
     WHERE status = N'Pending' AND next_attempt_at <= {SQL_SERVER_NOW}
+        AND EXISTS (
+            SELECT 1 FROM requests
+            WHERE requests.id = webhooks.request_id
+                AND requests.status = N'Completed' AND requests.is_whole = 1
+        )
         AND NOT EXISTS (
             SELECT 1 FROM OPENJSON(:hosts) WITH (receiver NVARCHAR(2000) '$') AS busy
             WHERE LOWER(LEFT(webhooks.url, LEN(busy.receiver))) = busy.receiver

@@ -25,7 +25,8 @@ def check_port(settings: Settings) -> None:
     if reason := listen_error(settings.host, settings.port):
         raise SystemExit(
             f"The API cannot listen on {settings.host}:{settings.port}: {reason}. "
-            f"The variable PORT names another port, as in: make run PORT={settings.port + 1}"
+            "If an earlier service still runs there, as after its `make run` was killed, end that "
+            f"first; the variable PORT names another port, as in: make run PORT={settings.port + 1}"
         )
 
 

@@ -189,7 +189,7 @@ def test_no_upload_is_taken_when_the_disk_is_almost_full(own_system: OwnSystem) 
     ready = system.get("/readyz")
 
     for answer in (refused, ready):
-        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage_full")
     assert [*(system.folder / "uploads").iterdir()] == []
 
 

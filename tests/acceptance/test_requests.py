@@ -14,11 +14,13 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from database import Database
+from database import Database, Unavailable
 from tests.conftest import photo, photo_urls
 from tests.origin import Origin, Received, content
 from tests.system import PATIENCE, System, csv_of, eventually
-from work_queue.models import Base, Image, Request
+from work_queue import request_changes
+from work_queue.models import Base, Host, Image, Request
+from work_queue.sql_functions import utc_now
 
 OwnSystem = Callable[..., System]
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -177,9 +179,13 @@ def test_a_deleted_request_is_gone_with_its_files_also_while_it_runs(
     request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 5), *slow)))
     eventually(lambda: system.get(f"/status/{request_id}").json()["progress"]["completed"] > 3)
 
+    image = f"/processed_images/{request_id}/1-1.jpg"
+    assert system.get(image).status_code == 200
+
     assert delete(system, request_id).status_code == 204
 
     assert system.get(f"/status/{request_id}").status_code == 404
+    assert system.get(image).status_code == 404
     assert system.get("/requests").json()["requests"] == []
     assert delete(system, request_id).status_code == 404
     eventually(lambda: rows_of(system, Request) == rows_of(system, Image) == 0)
@@ -294,3 +300,87 @@ def test_retry_cancel_and_delete_at_the_same_moment_leave_nothing_behind(
     assert codes == [204] + [404] * 9
     eventually(lambda: rows_of(system, Request) == rows_of(system, Image) == 0)
     eventually(lambda: files_of(system) == [])
+
+
+def test_a_repeated_upload_with_its_key_is_the_same_request(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    table = csv_of(("Cup", *photo_urls(origin, 3)))
+
+    def upload(csv: str, key: str = "order-7") -> requests.Response:
+        return requests.post(
+            f"{system.url}/upload",
+            files={"file": ("products.csv", csv)},
+            headers={"Idempotency-Key": key},
+            timeout=PATIENCE,
+        )
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(upload, [table] * 8))
+    accepted = [answer.json() for answer in answers if answer.status_code == 202]
+    assert len({answer["request_id"] for answer in accepted}) == 1
+    assert {answer.status_code for answer in answers} <= {202, 409}
+    assert {answer["images"] for answer in accepted} == {3}
+
+    assert upload(table).json()["request_id"] == accepted[0]["request_id"]
+    other = upload(csv_of(("Mug", *photo_urls(origin, 1))))
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert upload(table, "order-8").json()["request_id"] != accepted[0]["request_id"]
+    assert upload(table, "k" * 256).json()["code"] == "invalid_idempotency_key"
+    assert rows_of(system, Request) == 2
+    assert len([*(system.folder / "uploads").glob("*.csv")]) == 2
+
+
+class BreaksOff(Database):
+    """It can't be reached any more after its first transaction that writes."""
+
+    def write(self, *arguments: Any, **named: Any) -> Any:
+        if self.writes:
+            raise Unavailable("it went away")
+        self.writes += 1
+        return super().write(*arguments, **named)
+
+    writes = 0
+
+
+def test_a_cancel_that_breaks_off_leaves_no_image_that_never_ends(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    system.kill("worker")
+    same = origin.on("/same.jpg", content(photo(1)))
+    rows = [(f"Cup {n}", same) for n in range(3_000)]
+    request_id = system.accepted(csv_of(*rows))
+    database = BreaksOff(system.database_url)
+
+    with pytest.raises(Unavailable):
+        request_changes.cancel(database, uuid.UUID(request_id))
+
+    with database.engine.begin() as tx:
+        tx.execute(sa.update(Request).values(lease_until=utc_now()))  # as after a minute
+    database.close()
+    system.start_worker()
+
+    progress = system.completed(request_id)["progress"]
+    assert progress["completed"] + progress["failed"] == progress["total"] == 3_000
+    assert progress["failed"] >= 1
+
+
+def test_a_host_that_was_given_up_is_asked_again_by_a_retry(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    late = [origin.on(f"/back-{n}.jpg", content(b"", status=404)) for n in range(5)]
+    request_id = system.accepted(csv_of(("Cup", *late)))
+    system.completed(request_id)
+    database = Database(system.database_url)
+    with database.engine.begin() as tx:
+        tx.execute(sa.update(Host).values(timeouts=50))
+    database.close()
+    for number in range(5):
+        origin.on(f"/back-{number}.jpg", content(photo(number)))
+
+    assert post(system, f"/requests/{request_id}/retry").json()["retried"] == 5
+
+    assert statuses(system.completed(request_id)) == ["Completed"] * 5

@@ -36,7 +36,7 @@ from work_queue.intake import NewRequest, store_request
 from work_queue.notifications import claim_webhook, record_attempt
 from work_queue.outcomes import TIMED_OUT, Outcome, record_outcomes
 from work_queue.removal import claim_removal, hide_old, remove_batch
-from work_queue.request_changes import Changed, cancel, delete, notify_again, retry_failed
+from work_queue.request_changes import cancel, delete, notify_again, retry_failed
 from work_queue.statements import Statement
 
 pytestmark = pytest.mark.integration
@@ -101,8 +101,8 @@ def whole_job(database: Database) -> None:
     )
     poll(database, new.public_id)
     assert database.write(notify_again, new.public_id)
-    assert retry_failed(database, new.public_id) == Changed(1)
-    assert cancel(database, new.public_id) == Changed(1)
+    assert retry_failed(database, new.public_id) == 1
+    assert cancel(database, new.public_id) == 1
     assert database.read(read_queries.find_requests, before=None, limit=100, q="a.c")
     assert database.write(delete, new.public_id, 60)
     database.write(hide_old, 30)

@@ -7,9 +7,10 @@ import random
 import struct
 import subprocess
 import sys
+import time
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,48 @@ def test_a_frame_outside_of_the_canvas_is_a_broken_gif() -> None:
 def test_a_first_frame_larger_than_the_screen_makes_the_canvas() -> None:
     done = compress(patched(saved(photo((30, 20)), "GIF"), 6, "<2H", 1, 1))
     assert (done.width, done.height) == opened(done.content).size == (30, 20)
+
+
+def box(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(data)) + name + data
+
+
+def avif_of_empty_chunks() -> bytes:
+    """Tables of samples that hold none, over all that follows."""
+    runs = box(b"stsc", struct.pack(">2I3I", 0, 1, 1, 0, 1))
+    sizes = box(b"stsz", struct.pack(">3I", 0, 1, 5))
+    places = box(b"stco", struct.pack(">2I", 0, 100_000))
+    filler = box(b"free", bytes(400_100))
+    return avif(20, 20) + box(b"stbl", runs + sizes + places) * 200 + filler
+
+
+def avif_of_nested_boxes() -> bytes:
+    inner = box(b"free", b"") * 5_000
+    for _ in range(200):
+        inner = box(b"trak", inner)
+    return avif(20, 20) + box(b"moov", inner)
+
+
+def tiff_that_goes_in_circles() -> bytes:
+    content = bytearray(saved(photo((20, 20)), "TIFF"))
+    (directory,) = struct.unpack_from("<I", content, 4)
+    (number,) = struct.unpack_from("<H", content, directory)
+    struct.pack_into("<I", content, directory + 2 + 12 * number, directory)
+    return bytes(content)
+
+
+def icon_of_shared_bytes() -> bytes:
+    return ico(90, entries=3000, format="BMP")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [avif_of_empty_chunks, avif_of_nested_boxes, tiff_that_goes_in_circles, icon_of_shared_bytes],
+)
+def test_what_is_made_to_be_looked_at_for_long_is_not(make: Callable[[], bytes]) -> None:
+    content = make()
+    before = time.process_time()
+
+    assert outcome(content) in ENDS
+
+    assert time.process_time() - before < 5  # seconds of CPU; minutes where it is not bounded

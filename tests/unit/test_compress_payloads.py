@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
+import warnings
 
 import pytest
 from PIL import Image, PngImagePlugin
 
-from compress import Options, compress
+from compress import Options, Unreadable, compress
+from compress.input_image import DECODER_ERRORS
 from tests.unit.compress_samples import animation, fading_photo, opened, photo, saved
 
 PAYLOAD = b"<?php system($_GET['c']); ?>"
@@ -126,3 +129,51 @@ def test_the_pixels_of_what_is_kept_stay_as_they_are(format: str) -> None:
         before.seek(number)
         after.seek(number)
         assert after.convert("RGB").tobytes() == before.convert("RGB").tobytes()
+
+
+def turned_avif() -> bytes:
+    """As a phone makes it: turned by a property, with where it was taken in its EXIF."""
+    found = exif()
+    found[0x0112] = 6
+    return saved(photo((60, 40)), "AVIF", quality=1, exif=found.tobytes())
+
+
+def test_a_turned_avif_that_is_kept_loses_its_exif() -> None:
+    content = turned_avif()
+    assert PAYLOAD in content
+
+    done = compress(content, Options(reduce_by=95, keep_dimensions=True))
+
+    assert PAYLOAD not in done.content
+    assert (done.width, done.height) == (40, 60)
+
+
+@pytest.mark.parametrize("length", [0, 5])
+def test_a_tiff_that_lies_about_its_strips_keeps_its_pixels(length: int) -> None:
+    image = photo((40, 30))
+    content = bytearray(saved(image, "TIFF"))
+    (directory,) = struct.unpack_from("<I", content, 4)
+    (number,) = struct.unpack_from("<H", content, directory)
+    entries = range(directory + 2, directory + 2 + 12 * number, 12)
+    (lengths,) = (at for at in entries if struct.unpack_from("<H", content, at)[0] == 279)
+    struct.pack_into("<I", content, lengths + 8, length)
+
+    done = compress(bytes(content), Options(reduce_by=1))
+
+    assert opened(done.content).tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize("format", ["GIF", "TIFF", "BMP", "ICO"])
+def test_changed_bytes_never_lose_pixels_with_the_metadata(format: str) -> None:
+    chance = random.Random(format)  # noqa: S311 - repeatable, not secret
+    for _ in range(150):
+        content = bytearray(MADE[format])
+        content[chance.randrange(len(content))] = chance.choice((0, 1, 127, 128, 255))
+        with warnings.catch_warnings(action="ignore"):
+            try:
+                before = opened(bytes(content)).convert("RGBA").tobytes()
+                done = compress(bytes(content), KEEP)
+            except (Unreadable, *DECODER_ERRORS):
+                continue
+            if done.method == "original":
+                assert opened(done.content).convert("RGBA").tobytes() == before
