@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo schema migrate sqlserver-check test check bench needs clean
+.PHONY: help run demo schema migrate verify sqlserver-check test check bench needs clean
 
 help:
 	@echo "make run     start Redis (if none is running), the API and a worker; Ctrl-C stops them"
 	@echo "make demo    show the service at work on sample products; EXIT=1 stops when they are done"
 	@echo "make migrate bring the database to the newest schema version, after an update of the service"
+	@echo "make verify  say whether rows, counters and files agree; FIX=1 removes files that no request has"
 	@echo "make test    run all tests"
 	@echo "make check   run the lint, the type checks, and the tests with their coverage"
 	@echo "make bench   measure the service, about 40 minutes; QUICK=1 is a smoke test; ONLY=throughput,growth PHOTOS=folder"
@@ -26,6 +27,9 @@ schema: $(VENV)/installed
 
 migrate: $(VENV)/installed
 	@$(BIN)/python -m commands migrate
+
+verify: $(VENV)/installed
+	@$(BIN)/python -m commands verify $(if $(FIX),--fix)
 
 sqlserver-check: $(VENV)/installed
 	@$(BIN)/python -m commands sqlserver-check

@@ -16,6 +16,7 @@ from commands.migrate import migrate
 from commands.run import run
 from commands.schema import schema
 from commands.sqlserver_check import sqlserver_check
+from commands.verify import verify
 
 
 @click.group()
@@ -25,7 +26,7 @@ def main() -> None:
     os.umask(settings.PRIVATE)
 
 
-for command in (run, demo, schema, migrate, sqlserver_check):
+for command in (run, demo, schema, migrate, sqlserver_check, verify):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -70,12 +70,10 @@ def _gain_of_slow_speed(frame: Image.Image, x: float) -> float:
 def remove_avif_metadata(original: bytes, exif: bytes) -> bytes:
     """The file with zeros in place of its EXIF, XMP, and all that is in no picture.
 
-    So no place in it moves. Orientation is no EXIF in an AVIF, but a property (ISO/IEC 23000-22,
-    irot and imir). Empty where an ``exif`` has to stay.
+    So no place in it moves. ``exif`` takes the place of the input's; orientation is a property
+    besides (ISO/IEC 23000-22, irot and imir). Raises ValueError where it has too little room.
     """
-    if exif:
-        return b""
-    made = only_pictures(original)
+    made = only_pictures(original, exif)
     try:
         Image.open(io.BytesIO(made))
     except DECODER_ERRORS:  # of a file so odd that it needs what belongs to no picture

@@ -37,10 +37,11 @@ def largest_picture(content: bytes) -> int:
     return largest
 
 
-def only_pictures(content: bytes) -> bytes:
+def only_pictures(content: bytes, exif: bytes) -> bytes:
     """The file with zeros in its EXIF and XMP, in boxes that nothing reads, and between pictures.
 
-    So no place in it moves. What follows the last box is cut off.
+    So no place in it moves. ``exif`` takes the place of the input's. What follows the last box is
+    cut off. Raises ValueError where there is too little room for the EXIF.
     """
     made, end = bytearray(content), 0
     for name, start, after in _boxes(content, 0, len(content), into=()):
@@ -49,13 +50,24 @@ def only_pictures(content: bytes) -> bytes:
         end = after
     for start, after in _spans(content):
         made[start:after] = content[start:after]
-    kinds = _item_kinds(content)
-    for item, start, after in _items_of(content):
-        kind = kinds.get(item)
-        if kind in METADATA:
-            empty = EMPTY_EXIF if kind == b"Exif" else b""
-            made[start:after] = empty.ljust(after - start, b"\0")[: after - start]
+    _write_metadata(made, content, exif)
     return bytes(made[:end])
+
+
+def _write_metadata(made: bytearray, content: bytes, exif: bytes) -> None:
+    """Zeros for each item that is metadata; EXIF, or an empty one, in the place of the first."""
+    kinds = _item_kinds(content)
+    items = [(kinds.get(item), start, after) for item, start, after in _items_of(content)]
+    for kind, start, after in items:
+        if kind in METADATA:
+            made[start:after] = bytes(after - start)
+    places = [(start, after - start) for kind, start, after in items if kind == b"Exif"]
+    new = bytes(4) + exif.removeprefix(b"Exif\0\0") if exif else EMPTY_EXIF
+    if exif and (not places or len(new) > places[0][1]):
+        raise ValueError("no room for the EXIF")
+    for number, (start, size) in enumerate(places):
+        value = EMPTY_EXIF if number else new
+        made[start : start + size] = value.ljust(size, b"\0")[:size]
 
 
 def _units(content: bytes) -> Iterator[tuple[int, int]]:

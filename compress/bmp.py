@@ -1,36 +1,71 @@
-"""A BMP that no PNG is smaller than is kept as it came, but for what is not seen of it."""
+"""BMP, which is never written but by its own bytes: they are kept where nothing is smaller."""
 
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 FILE_HEADER = 14
-V5, SRGB = 124, 0x73524742  # the longest header, and the name of its colour space
-OLD_SIZES = (12, 64)  # of headers without the fields below, or with others
-UNCOMPRESSED = (0, 3)  # BI_RGB and BI_BITFIELDS
+INFO_HEADER = 40  # bytes of BITMAPINFOHEADER; later versions add colour masks and a colour space
+MASKS = 16  # bytes, behind those 40, in the header or behind it
+CORE_HEADER = 12
+BITFIELDS = 3
+RUN_LENGTHS = (1, 2)
+SRGB = b"BGRs"  # LCS_sRGB, as it is stored in bV4CSType
 
 
-def remove_bmp_metadata(original: bytes, exif: bytes) -> bytes:
-    """The file without what follows its pixels and, but for the palette, precedes them.
+class Bitmap(NamedTuple):
+    """A device-independent bitmap: its header without metadata, its palette, and what follows."""
 
-    A profile goes as well: no decoder that we know of heeds it. Empty where the length of the
-    pixels is not known.
+    header: bytes
+    palette: bytes
+    width: int
+    height: int
+    bits: int
+    packed_bytes: int  # 0 unless run lengths are used
+
+    def row_bytes(self, bits: int) -> int:
+        """Of a row of so many bits a pixel, in whole 32 bits."""
+        return (self.width * bits + 31) // 32 * 4
+
+
+def remove_bmp_metadata(original: bytes, _exif: bytes) -> bytes:
+    """Header, palette and pixels, without what lies between or behind them; no colour space.
+
+    Raises one of DECODER_ERRORS for a file whose parts can't be found.
     """
-    pixels_at, header = struct.unpack_from("<2I", original, 10)
-    if header in OLD_SIZES or len(original) < FILE_HEADER + 40:
-        return b""
-    width, height, _, bits, compression, size = struct.unpack_from("<2i2H2I", original, 18)
-    if compression in UNCOMPRESSED:
-        size = (abs(width) * bits + 31) // 32 * 4 * abs(height)
-    (colours,) = struct.unpack_from("<I", original, 46)
-    masks = 12 if compression == 3 and header == 40 else 0
-    palette = 4 * (colours or (1 << bits if bits <= 8 else 0))
-    seen = min(FILE_HEADER + header + masks + palette, pixels_at)
-    made = bytearray(original[:seen] + bytes(pixels_at - seen))
-    made += original[pixels_at : pixels_at + size]
-    if header >= V5:
-        struct.pack_into("<I", made, FILE_HEADER + 56, SRGB)
-        struct.pack_into("<2I", made, FILE_HEADER + 112, 0, 0)  # the profile
-    struct.pack_into("<I", made, 2, len(made))
-    struct.pack_into("<I", made, 6, 0)  # reserved
-    return bytes(made) if size and len(original) >= pixels_at + size else b""
+    at = struct.unpack_from("<I", original, 10)[0]
+    bitmap = read_bitmap(original, FILE_HEADER)
+    start = FILE_HEADER + len(bitmap.header) + len(bitmap.palette)
+    size = bitmap.packed_bytes or bitmap.row_bytes(bitmap.bits) * bitmap.height
+    pixels = original[at : at + size]
+    if start > at:
+        raise ValueError("the pixels overlap the header")
+    head = struct.pack("<2sI4xI", b"BM", start + len(pixels), start)
+    return head + bitmap.header + bitmap.palette + pixels
+
+
+def read_bitmap(content: bytes, at: int) -> Bitmap:
+    """The bitmap whose header is there, in a BMP or in an icon."""
+    (size,) = struct.unpack_from("<I", content, at)
+    if size == CORE_HEADER:
+        width, height, _, bits = struct.unpack_from("<4H", content, at + 4)
+        header, colours, entry, packed = content[at : at + size], 0, 3, 0
+    else:
+        width, height, _, bits, compression, packed = struct.unpack_from("<2i2H2I", content, at + 4)
+        (colours,) = struct.unpack_from("<I", content, at + 32)
+        header, entry = _info_header(content[at : at + size], compression), 4
+        if compression == BITFIELDS and size == INFO_HEADER:
+            header += content[at + size : at + size + 12]
+        packed = (packed or len(content)) if compression in RUN_LENGTHS else 0
+    table = (colours or 1 << bits) * entry if bits <= 8 else 0
+    after = at + len(header)
+    return Bitmap(header, content[after : after + table], width, abs(height), bits, packed)
+
+
+def _info_header(header: bytes, compression: int) -> bytes:
+    """Without resolution, important colours and colour space; longer ones are in sRGB."""
+    kept = header[:24] + bytes(8) + header[32:36] + bytes(4)
+    masks = header[INFO_HEADER : INFO_HEADER + MASKS] if compression == BITFIELDS else b""
+    rest = masks.ljust(MASKS, b"\0") + SRGB if len(header) > INFO_HEADER + MASKS else masks
+    return (kept + rest).ljust(len(header), b"\0")[: len(header)]

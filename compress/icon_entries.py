@@ -13,8 +13,12 @@ CORE_HEADER = 12  # bytes of BITMAPCOREHEADER, whose sides have 16 bits
 
 
 def icon_pixels(content: bytes) -> int:
-    """The pixels of all images, as their own headers state them; of a bitmap with its mask."""
-    return sum(_pixels(content[at : at + 24]) for _, at, _ in icon_entries(content))
+    """The pixels of all images, as their own headers state them; of a bitmap with its mask.
+
+    The largest counts twice: Pillow decodes one as it opens the file.
+    """
+    pixels = [_pixels(content[at : at + 24]) for _, at, _ in icon_entries(content)]
+    return sum(pixels) + max(pixels, default=0)
 
 
 def icon_entries(content: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -59,7 +59,7 @@ OTHER_KINDS = (
 # pixels, because a frame of one pixel costs far more work than one pixel.
 MAX_FRAMES = 10_000
 ICON = b"\0\0\1\0"
-TILE_WIDTH, TILE_LENGTH = 322, 323  # tags of a TIFF
+TILE_WIDTH, TILE_LENGTH, PLANES, SEPARATE_PLANES = 322, 323, 284, 2  # tags of a TIFF, and a value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +172,12 @@ def _count_pages(image: Image.Image) -> tuple[int, int]:
 
 
 def _decoded_pixels(page: Image.Image) -> int:
-    """Of a page of a TIFF, with what its tiles have beyond its edges."""
+    """Of a page of a TIFF: more than it shows where strips repeat, or tiles go beyond its edges."""
     tags = getattr(page, "tag_v2", {})
+    boxes = (tile[1] or (0, 0, 0, 0) for tile in getattr(page, "tile", ()))
+    drawn = sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
+    if tags.get(PLANES) == SEPARATE_PLANES:
+        drawn //= len(page.getbands())
     tile_width, tile_height = tags.get(TILE_WIDTH) or 1, tags.get(TILE_LENGTH) or 1
     across, down = -(-page.width // tile_width), -(-page.height // tile_height)
-    return int(across * tile_width * down * tile_height)
+    return max(int(across * tile_width * down * tile_height), drawn)

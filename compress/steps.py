@@ -80,10 +80,9 @@ def remove_metadata(state: State) -> None:
 
     The size without metadata is also what a format may judge the input's quality by.
     """
-    remove = FORMATS[state.source.format].remove_metadata
     exif = state.image.save_options()["exif"]
-    content = _if_unchanged(state, remove(state.source.original, exif))
-    bare = content or _if_unchanged(state, remove(state.source.original, b""))
+    content = _without_metadata(state, exif)
+    bare = content or _without_metadata(state, b"")
     if 0 < len(bare) <= len(state.source.original):  # one that is cut off may grow by its repair
         state.unchanged = bare
     if not content:
@@ -95,15 +94,17 @@ def remove_metadata(state: State) -> None:
         state.is_done = len(content) <= state.budget
 
 
-def _if_unchanged(state: State, content: bytes) -> bytes:
-    """The content, if its pixels are those of the source; empty where they are not.
+def _without_metadata(state: State, exif: bytes) -> bytes:
+    """The file with this EXIF alone, if its pixels stay as they are; empty where they would not.
 
-    Looked at where a file that lies about its parts may lose some of them; JPEG, PNG, WebP and AVIF
-    are taken apart as their decoders do it.
+    They are looked at where a file that lies about its parts may lose some of them; JPEG, PNG, WebP
+    and AVIF are taken apart as their decoders do it.
     """
-    if not content or state.source.format not in CHECKED:
-        return content
+    original, format = state.source.original, state.source.format
     try:
+        content = FORMATS[format].remove_metadata(original, exif)
+        if not content or content == original or format not in CHECKED:
+            return content
         made = decode(open_image(content, sys.maxsize))
     except (Unreadable, *DECODER_ERRORS):
         return b""

@@ -1,4 +1,8 @@
-"""A TIFF with its pixels as they are, and nothing else: TIFF 6.0, sections 2 and 8 to 22."""
+"""Remove the metadata of a TIFF with its pixels untouched: what no kept tag refers to becomes zero.
+
+No byte moves, so that offsets stay true. Sections are those of TIFF 6.0; a BigTIFF has wider
+numbers (libtiff, "BigTIFF Design").
+"""
 
 from __future__ import annotations
 
@@ -6,98 +10,179 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-# Bytes of one value, by the number of the type; those above 12 are of later notes of Adobe.
-TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
-STRIPS, STRIP_BYTES, TILES, TILE_BYTES = 273, 279, 324, 325
-OLD_JPEG, OLD_JPEG_BYTES = 513, 514
-DATA = ((STRIPS, STRIP_BYTES), (TILES, TILE_BYTES), (OLD_JPEG, OLD_JPEG_BYTES))
-RIGHTS = {315, 33432}
-# What says how the pixels are stored and what their numbers mean; 34675 is the colour profile.
+from PIL import Image
+
+from compress.input_image import MAX_FRAMES
+
+# What is seen of a page: sections 8 and 10 to 22, sample formats, JPEG tables, the colour profile.
 SEEN = {
-    *(254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284),
-    *(292, 293, 296, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 332, 334, 338, 339),
-    *(340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 34675),
+    *(254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 284),
+    *(290, 291, 292, 293, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 332, 334, 336, 338),
+    *(339, 340, 341, 342, 347, 512, 513, 514, 515, 519, 520, 521, 529, 530, 531, 532, 34675),
 }
-MAX_OVERLAP = 4  # times the bytes of the file, in all that is kept together
+COPYRIGHT, ARTIST = 33432, 315
+WIDTH, HEIGHT, BITS, COMPRESSION, ROWS, PLANES = 256, 257, 258, 259, 278, 284
+TILE_WIDTH, TILE_HEIGHT = 322, 323
+UNCOMPRESSED, SEPARATE = (1,), (2,)  # values of COMPRESSION and PLANES
+# Files whose strips share so many bytes would take for ever.
+MAX_SHARING = 10
+MAX_ENTRIES = 200_000  # in all directories, which may overlap
+# The tags with the offsets of data, and those with their lengths: strips, tiles, old-style JPEG.
+DATA = ((273, 279), (324, 325), (513, 514))
+# The tables of old-style JPEG, and the most bytes that one takes (section 22).
+TABLES = ((519, 64), (520, 272), (521, 272))
+TEXT = 2  # a type; no kept tag has it
+BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)  # of a value, by its type
+INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+
+Range = tuple[int, int]
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
+    """A tag, and where its value is: inside of the entry itself, if it fits there."""
+
     tag: int
-    start: int  # of its 12 bytes in the directory
-    values: tuple[int, int]  # start and end of its values, which may be in those 12 bytes
-    size: int  # of one value
+    type: int
+    number: int
+    value: Range
+
+    @property
+    def is_seen(self) -> bool:
+        return self.tag in SEEN and self.type != TEXT
+
+
+class Page(NamedTuple):
+    """The directory of a page: where it is, and where the offset of the next one is."""
+
+    at: int
+    entries: list[Entry]
+    next_at: int
+
+
+class Tiff:
+    """The directories of a file, read with its byte order and width of numbers."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        order = "<" if content.startswith(b"II") else ">"
+        self.is_big = struct.unpack_from(order + "H", content, 2) == (43,)
+        self.number = struct.Struct(order + ("Q" if self.is_big else "H"))  # of entries
+        self.offset = struct.Struct(order + ("Q" if self.is_big else "I"))
+        self.entry = struct.Struct(order + ("2HQ" if self.is_big else "2HI"))  # but its value
+        self.order = order
+        self.header = 16 if self.is_big else 8
+        self.pages = list(self._pages())
+
+    def _pages(self) -> Iterator[Page]:
+        pointer, seen, left = self.header - self.offset.size, set[int](), MAX_ENTRIES
+        while len(seen) <= MAX_FRAMES:
+            (at,) = self.offset.unpack_from(self.content, pointer)
+            if not at or at in seen:
+                return
+            seen.add(at)
+            (number,) = self.number.unpack_from(self.content, at)
+            left -= number
+            if left < 0:
+                raise ValueError("directories overlap")
+            first, step = at + self.number.size, self.entry.size + self.offset.size
+            pointer = first + number * step
+            yield Page(at, [self._entry(each) for each in range(first, pointer, step)], pointer)
+
+    def _entry(self, at: int) -> Entry:
+        tag, type, count = self.entry.unpack_from(self.content, at)
+        start = at + self.entry.size
+        size = count * (BYTES[type] if type < len(BYTES) else 0)
+        if size > self.offset.size:
+            (start,) = self.offset.unpack_from(self.content, start)
+        return Entry(tag, type, count, (start, start + size))
+
+    def packed(self, entry: Entry) -> bytes:
+        """The entry as it is in a directory, without what may lie beside a short value."""
+        start, end = entry.value
+        value = self.content[start:end]
+        if len(value) > self.offset.size:
+            value = self.offset.pack(start)
+        return self.entry.pack(*entry[:3]) + value.ljust(self.offset.size, b"\0")
+
+    def integers(self, page: Page, tag: int) -> tuple[int, ...]:
+        """The values of a tag; none where it is missing."""
+        for entry in page.entries:
+            if entry.tag == tag and entry.type in INTEGERS:
+                letters = f"{self.order}{entry.number}{INTEGERS[entry.type]}"
+                return struct.unpack_from(letters, self.content, entry.value[0])
+        return ()
+
+    def used(self, page: Page) -> Iterator[Range]:
+        """Where the values of what is seen are, and the pixels."""
+        yield from (each.value for each in page.entries if each.is_seen)
+        needed = self._uncompressed_bytes(page)
+        for starts, sizes in DATA:
+            found = self.integers(page, sizes)
+            for number, start in enumerate(self.integers(page, starts)):
+                size = found[number] if number < len(found) else 0
+                # Decoders guess where the length is missing, and ignore it without compression.
+                yield start, start + (max(size, needed) or len(self.content))
+        for tag, size in TABLES:
+            yield from ((start, start + size) for start in self.integers(page, tag))
+
+    def _uncompressed_bytes(self, page: Page) -> int:
+        """The bytes of a strip or tile, at most; 0 where they are compressed."""
+        if self.integers(page, COMPRESSION) not in ((), UNCOMPRESSED):
+            return 0
+        width = self.integers(page, TILE_WIDTH) or self.integers(page, WIDTH)
+        height = self.integers(page, HEIGHT)
+        rows = self.integers(page, TILE_HEIGHT) or min(self.integers(page, ROWS) or height, height)
+        bits = self.integers(page, BITS) or (1,)
+        sample_bits = max(bits) if self.integers(page, PLANES) == SEPARATE else sum(bits)
+        return (sum(width) * sample_bits + 7) // 8 * sum(rows)
 
 
 def remove_tiff_metadata(original: bytes, exif: bytes) -> bytes:
-    """The file with zeros in place of all that is not seen, so that no place in it moves.
+    """The file without what is not seen; with copyright and artist of ``exif`` in its first page.
 
-    Copyright and artist stay where there is an ``exif``. Empty for a BigTIFF, and for a file whose
-    data can't be found.
+    These two take the place of metadata that is removed; they are left out where that is too small.
+    Raises one of DECODER_ERRORS for a file whose parts can't be found.
     """
-    order = ORDERS.get(original[:4])
-    if order is None:
-        return b""
-    kept = SEEN | RIGHTS if exif else SEEN
-    try:
-        return _scrubbed(original, order, kept)
-    except (struct.error, LookupError):
-        return b""
-
-
-def _scrubbed(original: bytes, order: str, kept: set[int]) -> bytes:
+    tiff = Tiff(original)
     made = bytearray(len(original))
-    made[:8] = original[:8]
-    end, left = 8, MAX_OVERLAP * len(original)
-    for at in _directories(original, order):
-        entries = [each for each in _entries(original, order, at) if each.tag in kept]
-        spans = [each.values for each in entries] + list(_data(original, order, entries))
-        for start, after in spans:
-            left -= after - start
-            if left < 0:
-                raise LookupError("a TIFF whose parts overlap")
-            made[start:after] = original[start:after]
-        directory = b"".join(original[each.start : each.start + 12] for each in entries)
-        link_at = at + 2 + 12 * struct.unpack_from(f"{order}H", original, at)[0]
-        directory = struct.pack(f"{order}H", len(entries)) + directory
-        directory += original[link_at : link_at + 4]
-        made[at : at + len(directory)] = directory
-        end = max(end, at + len(directory), *(after for _, after in spans))
-    return bytes(made[: min(end, len(original))])
+    rights = list(_placed_rights(made, tiff, exif))
+    used = [(0, tiff.header), *(each for page in tiff.pages for each in tiff.used(page))]
+    used = [(start, min(end, len(made))) for start, end in used if start < len(made)]
+    if sum(end - start for start, end in used) > MAX_SHARING * len(made):
+        raise ValueError("strips overlap")
+    for start, end in used:
+        made[start:end] = original[start:end]
+    ends = [end for _, end in used] + [each.value[1] for each in rights]
+    for page in tiff.pages:
+        ends.append(_write_directory(made, tiff, page, rights))
+        rights = []
+    return bytes(made[: max(ends)])
 
 
-def _directories(original: bytes, order: str) -> Iterator[int]:
-    (at,) = struct.unpack_from(f"{order}I", original, 4)
-    seen = {0}
-    while at not in seen:
-        seen.add(at)
-        yield at
-        (number,) = struct.unpack_from(f"{order}H", original, at)
-        (at,) = struct.unpack_from(f"{order}I", original, at + 2 + 12 * number)
+def _placed_rights(made: bytearray, tiff: Tiff, exif: bytes) -> Iterator[Entry]:
+    """Write each text where a value was that goes; what is used otherwise is written afterwards."""
+    tags = Image.Exif()
+    tags.load(exif)
+    holes = [list(each.value) for each in tiff.pages[0].entries if not each.is_seen]
+    for tag in (ARTIST, COPYRIGHT):
+        text = str(tags.get(tag, "")).encode("latin-1") + b"\0"
+        hole = max(holes, key=lambda each: each[1] - each[0], default=[0, 0])
+        if len(text) > tiff.offset.size and len(text) <= hole[1] - hole[0]:
+            start, hole[0] = hole[0], hole[0] + len(text)
+            made[start : hole[0]] = text
+            yield Entry(tag, TEXT, len(text), (start, hole[0]))
 
 
-def _entries(original: bytes, order: str, at: int) -> Iterator[_Entry]:
-    (number,) = struct.unpack_from(f"{order}H", original, at)
-    for start in range(at + 2, at + 2 + 12 * number, 12):
-        tag, kind, count, value = struct.unpack_from(f"{order}2H2I", original, start)
-        size = TYPE_BYTES.get(kind, 0)
-        first = value if size * count > 4 else start + 8
-        yield _Entry(tag, start, (first, first + size * count), size)
-
-
-def _data(original: bytes, order: str, entries: list[_Entry]) -> Iterator[tuple[int, int]]:
-    """Where the pixels are. Raises IndexError where their lengths are not given."""
-    by_tag = {each.tag: each for each in entries}
-    for places, lengths in DATA:
-        if places in by_tag:
-            starts = _numbers(original, order, by_tag[places])
-            sizes = _numbers(original, order, by_tag[lengths]) if lengths in by_tag else []
-            for number, start in enumerate(starts):
-                yield start, start + sizes[number]
-
-
-def _numbers(original: bytes, order: str, entry: _Entry) -> list[int]:
-    start, end = entry.values
-    letter = {1: "B", 2: "H", 4: "I"}[entry.size]  # KeyError for what is no whole number
-    return list(struct.unpack(f"{order}{(end - start) // entry.size}{letter}", original[start:end]))
+def _write_directory(made: bytearray, tiff: Tiff, page: Page, rights: list[Entry]) -> int:
+    """The directory with what is seen, and where it ends; it has no more entries than before."""
+    seen = [each for each in page.entries if each.is_seen]
+    rights = rights[: len(page.entries) - len(seen)]
+    packed = [(each.tag, tiff.packed(each)) for each in seen]
+    packed += [
+        (each.tag, tiff.entry.pack(*each[:3]) + tiff.offset.pack(each.value[0])) for each in rights
+    ]
+    next_page = tiff.content[page.next_at : page.next_at + tiff.offset.size]
+    parts = [tiff.number.pack(len(packed)), *(each for _, each in sorted(packed)), next_page]
+    directory = b"".join(parts)
+    made[page.at : page.at + len(directory)] = directory
+    return page.at + len(directory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +39,14 @@ class StoredFile:
     modified: datetime
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A request of which there are files, and when one of them was written."""
+
+    public_id: UUID
+    modified: datetime
+
+
 class Storage(Protocol):
     """Where uploads, images and output CSVs are; safe to share among threads, not over a fork.
 
@@ -72,6 +80,12 @@ class Storage(Protocol):
 
     def open(self, public_id: UUID, name: str) -> StoredFile:
         """An image or the output CSV; raises FileNotFoundError."""
+
+    def names(self, public_id: UUID) -> Iterator[str]:
+        """The files of a request, without its upload."""
+
+    def requests(self) -> Iterator[Stored]:
+        """All requests that have an upload or other files; one may come twice."""
 
     def check(self) -> None:
         """Write something, read it and remove it; raises StorageUnavailable where that fails."""

@@ -27,7 +27,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from resilience.circuit_breaker import CircuitBreaker
 from settings import MIB
-from storage.base import PROBE, StorageUnavailable, StoredFile, WrongStorage
+from storage.base import PROBE, StorageUnavailable, Stored, StoredFile, WrongStorage
 from storage.names import CSV_TYPE, IMMUTABLE, OUTPUT_CSV, content_type
 
 if TYPE_CHECKING:
@@ -124,6 +124,25 @@ class Bucket:
 
     def open(self, public_id: UUID, name: str) -> StoredFile:
         return self._open(_key(public_id, name))
+
+    def names(self, public_id: UUID) -> Iterator[str]:
+        with self._request(writing=True):
+            for listed in self._store.list(_key(public_id, "")):
+                yield from (found["path"].rpartition("/")[2] for found in listed)
+
+    def requests(self) -> Iterator[Stored]:
+        """By all their objects, as a bucket has no folders."""
+        last = None
+        with self._request(writing=True):
+            for prefix in ("uploads/", "processed_images/"):
+                for listed in self._store.list(prefix):
+                    for found in listed:
+                        name = found["path"].removeprefix(prefix).partition("/")[0]
+                        if name != last:
+                            last = name
+                            with suppress(ValueError):
+                                public_id = UUID(name.removesuffix(".csv"))
+                                yield Stored(public_id, found["last_modified"])
 
     def check(self) -> None:
         """Writes an object, reads it and removes it."""

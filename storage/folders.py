@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO
 from uuid import UUID
 
 from settings import MIB
-from storage.base import PROBE, StorageFull, StorageUnavailable, StoredFile
+from storage.base import PROBE, StorageFull, StorageUnavailable, Stored, StoredFile
 from storage.names import OUTPUT_CSV
 
 # A thumbnail's own fsync costs a third of its compression. From so many files on they share the
@@ -116,6 +116,19 @@ class Folders:
         found = os.fstat(file.fileno())
         etag = f"{found.st_mtime_ns:x}-{found.st_size:x}"
         return StoredFile(file, found.st_size, etag, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    def names(self, public_id: UUID) -> Iterator[str]:
+        with suppress(FileNotFoundError), os.scandir(self.folder(public_id)) as entries:
+            yield from (entry.name for entry in entries)
+
+    def requests(self) -> Iterator[Stored]:
+        for folder in (self.upload_dir, self.processed_dir):
+            with suppress(FileNotFoundError), os.scandir(folder) as entries:
+                for entry in entries:
+                    with suppress(ValueError, FileNotFoundError):  # not ours, or just gone
+                        public_id = UUID(entry.name.removesuffix(".csv"))
+                        modified = datetime.fromtimestamp(entry.stat().st_mtime, UTC)
+                        yield Stored(public_id, modified)
 
     def check(self) -> None:
         for folder in (self.upload_dir, self.processed_dir):

@@ -89,7 +89,7 @@ class System:
         self.redis = Redis(folder)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self._environment = {
+        self.environment = {
             **QUICK,
             "PORT": str(port),
             "PUBLIC_BASE_URL": self.url,
@@ -134,7 +134,7 @@ class System:
         self._processes[name] = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env={**os.environ, **self._environment},  # noqa: TID251
+            env={**os.environ, **self.environment},  # noqa: TID251
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,

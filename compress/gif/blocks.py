@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B
 GRAPHIC_CONTROL, APPLICATION = 0xF9, 0xFF  # labels of extensions
-KEPT_PROGRAMS = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
+LOOPS, PROFILE = (b"NETSCAPE2.0", b"ANIMEXTS1.0"), b"ICCRGBG1012"  # names of programs
 HEADER = 13  # bytes of signature and logical screen, before the global colour table
 
 
@@ -45,14 +45,20 @@ def remove_gif_metadata(content: bytes, exif: bytes) -> bytes:
     if not count_frames(content, 1):
         return b""
     head = content[: HEADER + _table_size(content[10])]
-    kept = (content[start:end] for _, start, end in blocks(content))
-    return b"".join([head, *filter(_is_seen, kept), bytes([TRAILER])])
+    kept = (_bare(content[start:end]) for _, start, end in blocks(content))
+    return b"".join([head, *kept, bytes([TRAILER])])
 
 
-def _is_seen(block: bytes) -> bool:
+def _bare(block: bytes) -> bytes:
+    """A block without what no decoder reads of it; empty where that is all of it."""
     label = block[1] if len(block) > 1 else 0
-    is_kept_program = label == APPLICATION and block[3:14] in KEPT_PROGRAMS
-    return block[0] == IMAGE or label == GRAPHIC_CONTROL or is_kept_program
+    if block[0] == IMAGE or (label == APPLICATION and block[3:14] == PROFILE):
+        return block
+    if label == GRAPHIC_CONTROL:
+        return block[:7] + b"\0"
+    if label == APPLICATION and block[3:14] in LOOPS:
+        return block[:14] + b"\3\1" + block[16:18] + b"\0"
+    return b""
 
 
 def canvas_pixels(content: bytes) -> int:
