@@ -68,6 +68,7 @@ def _pillow_limited_to(max_pixels: int) -> Iterator[None]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = max(max_pixels // 2, 1)  # Pillow refuses twice as many
         try:
             yield
@@ -76,3 +77,5 @@ def _pillow_limited_to(max_pixels: int) -> Iterator[None]:
         except MemoryError:
             sentence = "The picture needs more memory than one picture may take here."
             raise Unreadable("image_too_large", sentence) from None
+        finally:
+            Image.MAX_IMAGE_PIXELS = before

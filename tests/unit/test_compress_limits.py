@@ -105,12 +105,14 @@ FILES = dict(hostile())
 
 def decoded_pixels(content: bytes) -> int:
     """The pixels in memory after decoding; 0 for what is refused before."""
-    Image.MAX_IMAGE_PIXELS = LIMIT // 2  # as compress() sets it
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, LIMIT // 2  # as compress() sets it
     with warnings.catch_warnings(action="ignore"):
         try:
             frames = decode(open_image(content, LIMIT)).frames
         except (Unreadable, Image.DecompressionBombError, *DECODER_ERRORS):
             return 0
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
     return sum(frame.width * frame.height for frame in frames)
 
 
