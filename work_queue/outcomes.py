@@ -111,14 +111,16 @@ def record_outcomes(tx: Connection, worker: str, outcomes: Collection[Outcome]) 
     """
     if timeouts := _timeouts(outcomes):
         COUNT_TIMEOUTS.run(tx, rows=as_json(timeouts))
-    rows = {outcome.image.id: _row_of(outcome) for outcome in outcomes}
+    # An image may be there twice: it was cancelled, tried again and claimed anew by this worker.
+    newest = {outcome.image.id: outcome for outcome in outcomes}
+    rows = {image_id: _row_of(outcome) for image_id, outcome in newest.items()}
     recorded = set(RECORD_OUTCOMES.run(tx, worker=worker, rows=as_json(rows.values())).scalars())
     return end_images(
         tx,
         [
-            EndedImage(outcome.image.request_id, rows[outcome.image.id])
-            for outcome in outcomes
-            if outcome.ends_image and outcome.image.id in recorded
+            EndedImage(outcome.image.request_id, rows[image_id])
+            for image_id, outcome in newest.items()
+            if outcome.ends_image and image_id in recorded
         ],
     )
 

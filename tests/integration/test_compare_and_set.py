@@ -20,6 +20,7 @@ from work_queue.expired_claims import count_crash, release_expired
 from work_queue.models import Image, Request, Webhook
 from work_queue.notifications import claim_webhook, record_attempt
 from work_queue.outcomes import record_outcomes
+from work_queue.request_changes import cancel, retry_failed
 from work_queue.statuses import Status
 
 pytestmark = pytest.mark.integration
@@ -72,6 +73,21 @@ def test_an_outcome_of_an_earlier_attempt_is_not_recorded(
     database.write(record_outcomes, "ann", [completed(late)])
 
     assert statuses(database) == [Status.PROCESSING]
+
+
+def test_an_image_that_was_claimed_anew_by_the_same_worker_is_counted_once(
+    database: Database, store: Stores
+) -> None:
+    public_id = store(*urls(1))
+    (stale,) = claim(database)
+    assert cancel(database, public_id) == 1
+    assert retry_failed(database, public_id) == 1
+    (image,) = claim(database)
+
+    database.write(record_outcomes, "ann", [completed(stale), completed(image)])
+
+    request = request_of(database, public_id)
+    assert (request.completed, request.failed, request.total) == (1, 0, 1)
 
 
 def test_a_crash_is_not_counted_for_another_s_claim(database: Database, store: Stores) -> None:
