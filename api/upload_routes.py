@@ -14,7 +14,7 @@ from api.service import Service, service
 from manifest import InvalidCsv, open_manifest
 from manifest.columns import column_names
 from work_queue.column_types import fit_column
-from work_queue.intake import KeyTaken, NewRequest, Stored, store_request
+from work_queue.intake import KeyTaken, NewRequest, Stored, forget_old_keys, store_request
 from work_queue.models import MAX_FILE_NAME
 from work_queue.read_queries import find_by_key
 from work_queue.statuses import Status
@@ -65,6 +65,7 @@ def _store(my: Service, new: NewRequest, upload: Path) -> tuple[UUID, Stored]:
 def _earlier(my: Service, new: NewRequest) -> tuple[UUID, Stored] | None:
     if new.idempotency_key is None:
         return None
+    my.database.write(forget_old_keys)
     found = my.database.read(find_by_key, new.idempotency_key)
     if found is None:
         return None

@@ -8,16 +8,15 @@ import time
 from database import Database
 from settings import Settings
 from storage import Storage
-from work_queue.removal import claim_removal, forget_old_keys, hide_old, remove_batch
+from work_queue.removal import claim_removal, hide_old, remove_batch
 
 logger = logging.getLogger(__name__)
 
 SECONDS = 2.0  # of one call, beside completions and webhooks
 
 
-def end_what_is_old(db: Database, settings: Settings) -> None:
-    """Requests that were completed more than RETENTION_DAYS ago, some at a time; and keys."""
-    db.write(forget_old_keys)
+def hide_old_requests(db: Database, settings: Settings) -> None:
+    """Those that were completed more than RETENTION_DAYS ago, some at a time."""
     if settings.retention_days:
         db.write(hide_old, settings.retention_days)
 

@@ -29,7 +29,8 @@ from work_queue.statuses import Status
 
 Copy = sa.Row[*tuple[Any, ...]]  # of an image, and of the first one with its URL
 AUTHORITY = re.compile("[/?#]")  # ends the host of a URL, and stands twice before it
-BATCH = 8_000  # rows and images of one step: some 20 ms
+BATCH = 8_000  # rows and images of one step: some 50 ms
+KEY_SECONDS = 86_400
 STEP_SECONDS = 300  # after which an upload that takes no further step has broken off
 
 
@@ -94,6 +95,16 @@ class Batch:
 
 class KeyTaken(Exception):  # noqa: N818 - it is what happened, not a mistake of ours
     """There is a request with this idempotency key already."""
+
+
+def forget_old_keys(tx: Connection) -> None:
+    """An idempotency key is free again after a day."""
+    is_old = Request.created_at < utc_now(-KEY_SECONDS)
+    tx.execute(
+        sa.update(Request)
+        .where(Request.idempotency_key.is_not(None), is_old)
+        .values(idempotency_key=sa.null(), content_hash=sa.null())
+    )
 
 
 def store_request(db: Database, request: NewRequest, rows: Iterable[ProductRow]) -> Stored:

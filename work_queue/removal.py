@@ -12,7 +12,6 @@ from work_queue.models import Image, Product, Request
 from work_queue.predicates import is_abandoned, is_completed, is_old, is_partial
 from work_queue.sql_functions import utc_now
 
-KEY_SECONDS = 86_400
 HIDDEN_AT_ONCE = 20  # requests; there is a sweep every few seconds
 BATCH = 2_000  # images, or products, that go in one transaction
 
@@ -36,16 +35,6 @@ def hide_old(tx: Connection, days: int) -> None:
         sa.update(Request)
         .where(Request.id.in_(old), is_completed())
         .values(is_whole=False, lease_until=utc_now(), idempotency_key=sa.null())
-    )
-
-
-def forget_old_keys(tx: Connection) -> None:
-    """An idempotency key is free again after a day."""
-    is_old = Request.created_at < utc_now(-KEY_SECONDS)
-    tx.execute(
-        sa.update(Request)
-        .where(Request.idempotency_key.is_not(None), is_old)
-        .values(idempotency_key=sa.null(), content_hash=sa.null())
     )
 
 

@@ -13,23 +13,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from database import Database
-from work_queue.models import Figures, Host, Image, Request, Webhook
+from work_queue.models import Host, Image, Request, Webhook
 from work_queue.outcomes import NO_CLAIM
 from work_queue.predicates import is_completed, is_whole
 from work_queue.sql_functions import utc_now
+from work_queue.statements import RESULT_COLUMNS
 from work_queue.statuses import Status, is_status
 
 BATCH = 2_000  # images of one step, about: some 20 ms
 STEP_SECONDS = 60  # for which the request is not completed while steps are made
 
 Condition = sa.ColumnElement[bool]
-NOTHING: dict[str, Any] = {
-    name: sa.null()
-    for name in (
-        *("completed_at", "error_code", "error_message", "output_name"),
-        *("input_bytes", "output_bytes", *Figures._fields),
-    )
-}
+NOTHING: dict[str, Any] = {name: sa.null() for name in ("completed_at", *RESULT_COLUMNS)}
 PENDING_AGAIN = {
     "status": Status.PENDING,
     "copy_of": sa.null(),  # each by itself: a copy could wait for an original that has ended since

@@ -331,6 +331,12 @@ def test_a_repeated_upload_with_its_key_is_the_same_request(
     assert rows_of(system, Request) == 2
     assert len([*(system.folder / "uploads").glob("*.csv")]) == 2
 
+    database = Database(system.database_url)
+    with database.engine.begin() as tx:
+        tx.execute(sa.update(Request).values(created_at=datetime.now(UTC) - timedelta(hours=25)))
+    database.close()
+    assert upload(table).json()["request_id"] != accepted[0]["request_id"]
+
 
 class BreaksOff(Database):
     """It can't be reached any more after its first transaction that writes."""
