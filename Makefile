@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo schema migrate verify sqlserver-check test check bench needs clean
+.PHONY: help run demo schema migrate key keys revoke verify sqlserver-check test check bench needs clean
 
 help:
 	@echo "make run     start Redis (if none is running), the API and a worker; Ctrl-C stops them"
 	@echo "make demo    show the service at work on sample products; EXIT=1 stops when they are done"
 	@echo "make migrate bring the database to the newest schema version, after an update of the service"
+	@echo "make key     make an API key: NAME=shop; ADMIN=1; RENEW=1; OPTIONS=\"--max-open-images 5000\" (OPTIONS=--help lists them)"
+	@echo "make keys    list the API keys; make revoke NAME=shop ends one at once"
 	@echo "make verify  say whether rows, counters and files agree; FIX=1 removes files that no request has"
 	@echo "make test    run all tests"
 	@echo "make check   run the lint, the type checks, and the tests with their coverage"
@@ -27,6 +29,15 @@ schema: $(VENV)/installed
 
 migrate: $(VENV)/installed
 	@$(BIN)/python -m commands migrate
+
+key: $(VENV)/installed
+	@$(BIN)/python -m commands key $(if $(ADMIN),--scope admin) $(if $(RENEW),--renew) $(OPTIONS) -- "$(NAME)"
+
+keys: $(VENV)/installed
+	@$(BIN)/python -m commands keys
+
+revoke: $(VENV)/installed
+	@$(BIN)/python -m commands revoke -- "$(NAME)"
 
 verify: $(VENV)/installed
 	@$(BIN)/python -m commands verify $(if $(FIX),--fix)

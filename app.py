@@ -17,16 +17,21 @@ import migrations
 import settings
 import worker
 from api import (
+    authentication,
     callers,
     file_routes,
     health_routes,
     problems,
+    rate_limits,
     request_routes,
+    session_routes,
     status_routes,
     upload_routes,
     webhook_routes,
 )
+from api.known_keys import KnownKeys
 from api.problems import Problem, upload_too_large
+from api.rate_counters import Counters
 from api.response_cache import ResponseCache
 from api.service import Service, install, service
 from database import Database, Unavailable
@@ -52,7 +57,13 @@ def create_app(chosen: Settings | None = None) -> Flask:
     app.url_map.strict_slashes = False  # /requests/ is /requests
     install(app, _service(chosen))
     problems.register(app)
-    for check in (callers.check_host, callers.check_page, _expect_the_whole_body):
+    for check in (
+        callers.check_host,
+        callers.check_page,
+        authentication.identify,
+        rate_limits.check,
+        _expect_the_whole_body,
+    ):
         app.before_request(check)
     app.register_error_handler(ClientDisconnected, _incomplete)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
@@ -63,12 +74,14 @@ def create_app(chosen: Settings | None = None) -> Flask:
         status_routes,
         request_routes,
         webhook_routes,
+        session_routes,
         file_routes,
         health_routes,
     ):
         app.register_blueprint(routes.routes)
     app.add_url_rule("/", "page", lambda: render_template("index.html"))
-    app.after_request(_harden)
+    for finish in (rate_limits.tell, authentication.audit, _harden):
+        app.after_request(finish)
     return app
 
 
@@ -82,6 +95,8 @@ def _service(chosen: Settings) -> Service:
         wake_workers=worker.wake_workers,
         redis_answers=worker.redis_answers,
         response_cache=ResponseCache(),
+        known_keys=KnownKeys(db),
+        rate_counters=Counters(chosen.redis_py_url),
         client=HttpClient(
             allowed_ports=chosen.allowed_ports,
             allowed_private_hosts=chosen.allowed_private_hosts,
@@ -135,14 +150,13 @@ def _harden(response: Response) -> Response:
 
 
 def _where(chosen: Settings) -> str:
-    """Where the API listens, and what follows from it."""
+    """Where the API listens, and who may call."""
     listens = f"The API listens on {chosen.host}, port {chosen.port}"
-    if chosen.behind_gateway or callers.is_loopback(chosen.host):
-        return f"{listens}."
-    return (
-        f"{listens}: whoever reaches it may upload, and see and delete what is there, as there are "
-        "no keys. Let only a gateway reach it (docs/gateway.md), and set BEHIND_GATEWAY=1 then."
-    )
+    if not authentication.is_open(chosen):
+        return f"{listens}; callers need an API key (`make key NAME=…` makes one)."
+    if authentication.is_local(chosen):
+        return f"{listens}; programs of this machine need no API key."
+    return f"{listens}; OPEN=1: whoever reaches it may upload, and change what they know the id of."
 
 
 def main() -> None:

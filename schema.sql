@@ -41,8 +41,8 @@ BEGIN
     );
 END;
 IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
-    INSERT INTO dbo.alembic_version (version_num) VALUES ('0008');
-IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0008')
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0009');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0009')
 BEGIN
     RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
     SET NOEXEC ON;
@@ -81,26 +81,59 @@ BEGIN
         claimed INT NULL,
         idempotency_key NVARCHAR(64) NULL,
         content_hash NVARCHAR(64) NULL,
+        key_id BIGINT NOT NULL DEFAULT 0,
         CONSTRAINT pk_requests PRIMARY KEY (id),
         CONSTRAINT ck_requests_status CHECK (status IN (N'Pending', N'Processing', N'Completed')),
         CONSTRAINT ck_requests_counters CHECK (completed + failed <= total),
         CONSTRAINT uq_requests_public_id UNIQUE (public_id)
     );
-    -- Requests that still have work, in the order of their turns.
-    CREATE INDEX ix_requests_open ON dbo.requests (served_at, id)
+    -- Requests that still have work: those of a key in the order of their turns.
+    CREATE INDEX ix_requests_open ON dbo.requests (key_id, served_at, id)
         INCLUDE (status, completed, failed, total, lease_until, is_whole)
         WHERE status <> N'Completed' AND is_whole = 1;
     -- One upload for each Idempotency-Key.
     CREATE UNIQUE INDEX ux_requests_idempotency_key ON dbo.requests (idempotency_key)
         WHERE idempotency_key IS NOT NULL;
+    -- The list of a key's requests.
+    CREATE INDEX ix_requests_key_id_id ON dbo.requests (key_id, id);
     -- Requests that RETENTION_DAYS may end.
-    CREATE INDEX ix_requests_completed ON dbo.requests (completed_at)
+    CREATE INDEX ix_requests_completed ON dbo.requests (key_id, completed_at)
         INCLUDE (status, is_whole)
         WHERE status = N'Completed' AND is_whole = 1;
     -- Uploads that are being written, or that a crash has left half-written: they are removed.
     CREATE INDEX ix_requests_partial ON dbo.requests (lease_until)
         INCLUDE (status, is_whole)
         WHERE is_whole = 0;
+END
+GO
+
+-- Who may call, and how much. A key's secret is kept as its SHA-256; revoked keys stay, as their requests do.
+IF OBJECT_ID(N'dbo.api_keys') IS NULL
+BEGIN
+    CREATE TABLE dbo.api_keys (
+        id BIGINT NOT NULL IDENTITY(1,1),
+        name NVARCHAR(100) NOT NULL,
+        prefix NVARCHAR(16) NOT NULL,
+        secret_hash NVARCHAR(64) NOT NULL,
+        scope NVARCHAR(10) NOT NULL,
+        created_at DATETIME2(3) NOT NULL,
+        expires_at DATETIME2(3) NULL,
+        revoked_at DATETIME2(3) NULL,
+        last_used_at DATETIME2(3) NULL,
+        uploads_per_minute INT NULL,
+        max_open_requests INT NULL,
+        max_open_images INT NULL,
+        bytes_per_day BIGINT NULL,
+        cpu_seconds_per_day INT NULL,
+        retention_days INT NULL,
+        webhook_secret NVARCHAR(255) NULL,
+        used_on NVARCHAR(10) NULL,
+        used_bytes BIGINT NOT NULL DEFAULT 0,
+        used_cpu_ms BIGINT NOT NULL DEFAULT 0,
+        CONSTRAINT pk_api_keys PRIMARY KEY (id),
+        CONSTRAINT uq_api_keys_name UNIQUE (name),
+        CONSTRAINT uq_api_keys_prefix UNIQUE (prefix)
+    );
 END
 GO
 

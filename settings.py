@@ -44,6 +44,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 5000
     behind_gateway: bool = False
+    open: bool | None = None
+    rate_limit: int = 1200
     database_url: str = "sqlite:///image_processing.db"
     redis_url: str = "redis://127.0.0.1:6379/0"
     public_base_url: str = "http://127.0.0.1:5000"
@@ -62,6 +64,7 @@ class Settings:
     max_upload_bytes: int = 64 * MIB
     max_rows: int = 200_000
     max_images: int = 200_000
+    max_open_images: int = 1_000_000
     min_free_bytes: int = 256 * MIB
     max_image_bytes: int = 50 * MIB
     max_image_pixels: int = 100_000_000
@@ -72,6 +75,24 @@ class Settings:
     sweep_seconds: float = 5
     claim_limit: int = 3
     retention_days: int = 0
+
+    @property
+    def listens_on_loopback(self) -> bool:
+        """Whether only this machine can reach the API."""
+        return is_loopback(self.host)
+
+    @property
+    def redis_py_url(self) -> str:
+        """REDIS_URL as the library redis-py spells it; ``redis+socket`` is Celery's word."""
+        return self.redis_url.replace("redis+socket://", "unix://", 1)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address leads to this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -229,6 +250,8 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "host": (str, "an address to listen on"),
     "port": _integer(1, 65_535),
     "behind_gateway": (_yes_or_no, "1 or 0"),
+    "open": (_yes_or_no, "1 or 0"),
+    "rate_limit": _integer(0),
     "database_url": (_database_url, "a URL that starts with sqlite:// or mssql+pyodbc://"),
     "redis_url": (
         _url("redis", "rediss", "redis+socket"),
@@ -256,6 +279,7 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "max_upload_bytes": _integer(1),
     "max_rows": _integer(1),
     "max_images": _integer(1),
+    "max_open_images": _integer(1),
     "min_free_bytes": _integer(0),
     "max_image_bytes": _integer(1),
     "max_image_pixels": _integer(1),

@@ -27,6 +27,7 @@ from outbound import HttpClient, OutboundError
 from settings import Settings
 from storage import OUTPUT_CSV, image_url
 from work_queue import read_queries
+from work_queue.api_keys import webhook_secret_of
 from work_queue.notifications import ClaimedWebhook, claim_webhook, record_attempt
 
 logger = logging.getLogger(__name__)
@@ -187,7 +188,8 @@ class Deliveries:
             content = payload(self._database, self._settings, webhook.request_id)
             body = json.dumps(content).encode()
             message_id = f"msg_{webhook.message_id.hex}"
-            headers = signed_headers(self._settings.webhook_secret, message_id, body)
+            own = self._database.read(webhook_secret_of, webhook.request_id)
+            headers = signed_headers(own or self._settings.webhook_secret, message_id, body)
             made = attempt(self._client, webhook.url, body, headers)
         except Unavailable:
             raise

@@ -40,6 +40,7 @@ from compress.gif.gifsicle import gifsicle_path
 from database import Database, Unavailable
 from outbound import BlockedHosts, HttpClient, LoadLimits, SharedLimits
 from pipeline.housekeeping import Housekeeping
+from pipeline.removal import Retention
 from pipeline.watchdog import STUCK_SECONDS
 from pipeline.worker_loop import Processor
 from settings import MIB, Settings
@@ -90,6 +91,7 @@ class Process:
     client: HttpClient
     storage: Storage
     processor: Processor
+    retention: Retention
 
 
 @worker_process_init.connect
@@ -105,7 +107,7 @@ def limits() -> LoadLimits:
     own = LoadLimits(
         connections=chosen.host_connections, requests_per_second=chosen.host_requests_per_second
     )
-    SharedLimits(own, chosen.redis_url).start()
+    SharedLimits(own, chosen.redis_py_url).start()
     return own
 
 
@@ -128,7 +130,7 @@ def process() -> Process:
     processor = Processor(
         db, client, storage, chosen, worker=worker, is_stopping=lambda: stopping[0] != 0
     )
-    return Process(worker, chosen, db, client, storage, processor)
+    return Process(worker, chosen, db, client, storage, processor, Retention(db, chosen))
 
 
 def _limit_memory() -> None:
@@ -154,7 +156,8 @@ def turn() -> None:
 
 
 def _take_turn(my: Process) -> None:
-    if not my.database.read(work_is_due, my.settings.retention_days):
+    my.retention.apply_when_due()
+    if not my.database.read(work_is_due):
         return
     ends_at = time.monotonic() + TURN_SECONDS
     my.database.write(release_expired, my.settings.claim_limit)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from flask import request
 
+from api.authentication import READING
 from api.problems import Problem
 from api.service import service
+from settings import is_loopback
 
-READING = ("GET", "HEAD", "OPTIONS")
 OWN_PAGES = ("same-origin", "none")  # of Sec-Fetch-Site; none: no page, such as the address bar
 
 
@@ -60,11 +60,3 @@ def _name(authority: str) -> str | None:
         return None
     is_plain = not (set(authority) & set("/?#@\\, \t")) and parts.hostname
     return parts.hostname.rstrip(".") if is_plain and parts.hostname else None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address leads to this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

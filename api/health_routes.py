@@ -9,6 +9,8 @@ import settings
 from api.problems import Problem
 from api.service import service
 
+AWAY = "away: work waits until it is back, and requests are not limited"
+
 routes = Blueprint("health", __name__)
 
 
@@ -25,5 +27,5 @@ def readyz() -> Response:
     if reason := migrations.reason_against(my.database):
         raise Problem(503, "wrong_database_version", reason)
     my.storage.check()
-    redis = "ok" if my.redis_answers() else "away: work waits until it is back"
+    redis = "ok" if my.redis_answers() else AWAY
     return jsonify(status="ok", database="ok", storage="ok", redis=redis)

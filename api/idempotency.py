@@ -34,7 +34,7 @@ def with_key(new: NewRequest, upload: Path, form: Mapping[str, str]) -> NewReque
     with upload.open("rb") as file:
         content = hashlib.file_digest(file, "sha256")
     content.update(json.dumps([new.file_name, sorted(form.items())]).encode())
-    hashed = hashlib.sha256(key.encode()).hexdigest()
+    hashed = hashlib.sha256(f"{new.key_id}:{key}".encode()).hexdigest()
     return replace(new, idempotency_key=hashed, content_hash=content.hexdigest())
 
 

@@ -9,6 +9,9 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify
 
 from api import parameters, status_response
+from api.authentication import caller, missing_key
+from api.key_limits import room_for_images
+from api.ownership import own_id, own_request
 from api.problems import Problem
 from api.service import service
 from database import Database
@@ -23,12 +26,23 @@ routes = Blueprint("requests", __name__)
 
 @routes.get("/requests")
 def requests() -> Response:
-    """The newest first, in pages."""
+    """The newest first, in pages: those of the caller's key, or all for an admin.
+
+    Without a key only where nobody else can call: who knows a request's id may delete it.
+    """
+    who = caller()
+    if who.key is None and not who.is_local:
+        raise missing_key()
     my, limit = service(), parameters.limit()
     base, before = my.settings.public_base_url, parameters.before()
     status, q = parameters.one_of("status", STATUSES), parameters.words()
     page = my.database.read(
-        read_queries.find_requests, before=before, limit=limit, status=status, q=q
+        read_queries.find_requests,
+        key_id=None if who.sees_all else who.key_id,
+        before=before,
+        limit=limit,
+        status=status,
+        q=q,
     )
     if page is None:
         raise Problem(400, "invalid_before", "before is what the link `next` gave.")
@@ -43,6 +57,7 @@ def requests() -> Response:
 @routes.post("/requests/<request_id>/retry")
 def retry(request_id: str) -> tuple[Response, int]:
     """The failed images only, under the same names."""
+    room_for_images()
     return _changed(request_id, request_changes.retry_failed, "retried")
 
 
@@ -54,7 +69,7 @@ def cancel(request_id: str) -> tuple[Response, int]:
 
 @routes.delete("/requests/<request_id>")
 def delete(request_id: str) -> tuple[str, int]:
-    my, public_id = service(), parameters.request_uuid(request_id)
+    my, public_id = service(), own_id(request_id)
     if not my.database.write(request_changes.delete, public_id, my.settings.lease_seconds):
         raise parameters.not_found(public_id)
     try:
@@ -67,10 +82,8 @@ def delete(request_id: str) -> tuple[str, int]:
 @routes.post("/requests/<request_id>/webhook")
 def notify_again(request_id: str) -> tuple[Response, int]:
     """The same notification, under the same id, at once."""
-    my, public_id = service(), parameters.request_uuid(request_id)
-    found = my.database.read(read_queries.find_request, public_id)
-    if found is None:
-        raise parameters.not_found(public_id)
+    my, found = service(), own_request(request_id)
+    public_id = found.request.public_id
     if not my.database.write(request_changes.notify_again, public_id):
         raise Problem(
             409,
@@ -84,7 +97,7 @@ def notify_again(request_id: str) -> tuple[Response, int]:
 def _changed(
     request_id: str, change: Callable[[Database, UUID], int | None], counted_as: str
 ) -> tuple[Response, int]:
-    my, public_id = service(), parameters.request_uuid(request_id)
+    my, public_id = service(), own_id(request_id)
     images = change(my.database, public_id)
     if images is None:
         raise parameters.not_found(public_id)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from flask import Flask, current_app
 
+from api.known_keys import KnownKeys
+from api.rate_counters import Counters
 from api.response_cache import ResponseCache
 from database import Database
 from outbound import HttpClient
@@ -25,6 +27,8 @@ class Service:
     wake_workers: Callable[[int], None]
     redis_answers: Callable[[], bool]
     response_cache: ResponseCache
+    known_keys: KnownKeys
+    rate_counters: Counters
     client: HttpClient
     _waking: threading.Lock = field(default_factory=threading.Lock)
 

@@ -8,8 +8,9 @@ from flask import Blueprint, Response, jsonify
 from flask import request as http_request
 
 from api import parameters, status_response
+from api.ownership import own_request
 from api.service import service
-from work_queue.read_queries import FoundRequest, find_images, find_request
+from work_queue.read_queries import FoundRequest, find_images
 from work_queue.statuses import Status
 
 POLL_SECONDS = "2"
@@ -37,10 +38,8 @@ def status(request_id: str) -> Response:
         parameters.one_of("status", STATUSES),
         parameters.words(),
     )
-    asked = (parameters.request_uuid(request_id), chosen)
-    found = my.database.read(find_request, asked[0])
-    if found is None:
-        raise parameters.not_found(asked[0])
+    found = own_request(request_id)
+    asked = (found.request.public_id, chosen)
     body = my.response_cache.find(asked, found.request)
     if body is None:
         body = _body(found, chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import IO
 from uuid import UUID
@@ -9,6 +10,8 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request
 
 from api import form, idempotency
+from api.authentication import caller, check_still_valid
+from api.key_limits import of_full_room, room_for_images
 from api.problems import Problem
 from api.service import Service, service
 from manifest import InvalidCsv, open_manifest
@@ -27,10 +30,11 @@ routes = Blueprint("upload", __name__)
 @routes.post("/upload")
 def upload() -> tuple[Response, int, dict[str, str]]:
     my = service()
+    room = room_for_images()
     file_name, content = _uploaded_csv()
-    new = form.new_request(file_name, request.values)
+    new = replace(form.new_request(file_name, request.values), key_id=caller().key_id)
     with my.storage.keep_upload(new.public_id, content) as path:
-        public_id, stored = _store(my, new, path)
+        public_id, stored = _store(my, new, path, room)
     if public_id != new.public_id:  # the file of the first time is there already
         my.storage.drop_upload(new.public_id)
     my.wake_workers_soon(stored.images)
@@ -45,14 +49,15 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     return jsonify(body), 202, {"Location": status_url}
 
 
-def _store(my: Service, new: NewRequest, upload: Path) -> tuple[UUID, Stored]:
+def _store(my: Service, new: NewRequest, upload: Path, room: int) -> tuple[UUID, Stored]:
     """The request with this upload, and how much it is.
 
     That is an earlier request where the upload was sent again under its key.
     """
     try:
+        check_still_valid()
         new = idempotency.with_key(new, upload, request.values)
-        return _earlier(my, new) or (new.public_id, _store_new(my, new, upload))
+        return _earlier(my, new) or (new.public_id, _store_new(my, new, upload, room))
     except KeyTaken:  # by one that was sent at the same moment
         if earlier := _earlier(my, new):
             return earlier
@@ -73,18 +78,18 @@ def _earlier(my: Service, new: NewRequest) -> tuple[UUID, Stored] | None:
     return found.public_id, Stored(found.row_count, found.total)
 
 
-def _store_new(my: Service, new: NewRequest, upload: Path) -> Stored:
+def _store_new(my: Service, new: NewRequest, upload: Path, room: int) -> Stored:
     try:
         manifest = open_manifest(
             upload,
             url_columns=column_names(new.url_column),
             max_rows=my.settings.max_rows,
-            max_images=my.settings.max_images,
+            max_images=min(my.settings.max_images, room),
         )
         return store_request(my.database, new, manifest)
-    except InvalidCsv:  # after any other error the rows may be there, and the file must be too
+    except InvalidCsv as error:  # after others the rows may be there, and the file must be too
         my.storage.drop_upload(new.public_id)
-        raise
+        raise of_full_room(error, room) or error from None
 
 
 def _uploaded_csv() -> tuple[str, IO[bytes]]:

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 
 import webhook
 from api import form
+from api.authentication import caller
 from api.problems import Problem
 from api.service import service
 
@@ -37,7 +38,9 @@ def test() -> Response:
 def _attempt(url: str) -> Response:
     my, started = service(), time.monotonic()
     body = json.dumps({"type": "webhook.test", "status_url": my.settings.public_base_url}).encode()
-    headers = webhook.signed_headers(my.settings.webhook_secret, webhook.new_message_id(), body)
+    key = caller().key
+    secret = (key and key.webhook_secret) or my.settings.webhook_secret
+    headers = webhook.signed_headers(secret, webhook.new_message_id(), body)
     made = webhook.attempt(my.client, url, body, headers)
     return jsonify(
         webhook_url=url,
@@ -45,5 +48,5 @@ def _attempt(url: str) -> Response:
         status_code=made.status_code,
         duration_ms=round(1000 * (time.monotonic() - started)),
         error=made.error,
-        signed=bool(my.settings.webhook_secret),
+        signed=bool(secret),
     )

@@ -11,6 +11,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # commands that start programs han
 import click
 
 import settings
+from commands.api_keys import key, keys, revoke
 from commands.demo import demo
 from commands.migrate import migrate
 from commands.run import run
@@ -26,7 +27,7 @@ def main() -> None:
     os.umask(settings.PRIVATE)
 
 
-for command in (run, demo, schema, migrate, sqlserver_check, verify):
+for command in (run, demo, schema, migrate, sqlserver_check, verify, key, keys, revoke):
     main.add_command(command)
 
 if __name__ == "__main__":

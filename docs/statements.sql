@@ -28,7 +28,8 @@ INSERT INTO requests (
   max_bytes,
   keep_dimensions,
   idempotency_key,
-  content_hash
+  content_hash,
+  key_id
 )
 OUTPUT inserted.id
 VALUES
@@ -52,7 +53,8 @@ VALUES
     :max_bytes,
     :keep_dimensions,
     :idempotency_key,
-    :content_hash
+    :content_hash,
+    :key_id
   );
 SELECT id, first_id
 FROM (
@@ -88,7 +90,8 @@ INSERT INTO requests (
   keep_dimensions,
   is_whole,
   idempotency_key,
-  content_hash
+  content_hash,
+  key_id
 )
 OUTPUT inserted.id
 VALUES
@@ -114,7 +117,8 @@ VALUES
     :keep_dimensions,
     :is_whole,
     :idempotency_key,
-    :content_hash
+    :content_hash,
+    :key_id
   );
 UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
@@ -234,7 +238,8 @@ CROSS APPLY (
         )
     ORDER BY hosts.number
 ) AS due
-WHERE requests.status <> N'Completed' AND requests.is_whole = 1 
+WHERE requests.key_id = :key_id
+    AND requests.status <> N'Completed' AND requests.is_whole = 1 
 ORDER BY requests.served_at, requests.id;
 WITH due AS (
     SELECT TOP (:limit) *
@@ -493,6 +498,7 @@ SELECT
   requests.bytes_out,
   requests.created_at,
   requests.completed_at,
+  requests.key_id,
   webhooks.id AS id_1,
   webhooks.status AS status_1,
   webhooks.next_attempt_at,
@@ -645,7 +651,8 @@ TOP 100
   requests.bytes_in,
   requests.bytes_out,
   requests.created_at,
-  requests.completed_at
+  requests.completed_at,
+  requests.key_id
 FROM requests
 WHERE
   requests.is_whole = 1
@@ -661,7 +668,8 @@ UPDATE requests SET claimed_by = NULL, lease_until = CAST(DATEADD(MILLISECOND, :
 WHERE
   requests.public_id = :public_id_1 AND requests.is_whole = 1;
 
--- removal.hide_old: Hide some requests that were completed longer ago, so that they are removed.
+-- removal.hide_old: Hide some requests of a key that were completed longer ago, so that they are
+-- removed.
 UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), is_whole = :is_whole, idempotency_key = NULL
 WHERE
   requests.id IN (
@@ -670,7 +678,8 @@ WHERE
       requests.id
     FROM requests
     WHERE
-      requests.status = N'Completed'
+      requests.key_id = :key_id_1
+      AND requests.status = N'Completed'
       AND requests.is_whole = 1
       AND requests.completed_at < :completed_at_1
     ORDER BY
@@ -678,6 +687,171 @@ WHERE
   )
   AND requests.status = N'Completed'
   AND requests.is_whole = 1;
+
+-- api_keys.add_key: Make a key, and return its text; ``limits`` are columns. Raises NameTaken.
+INSERT INTO api_keys (
+  name,
+  prefix,
+  secret_hash,
+  scope,
+  created_at,
+  max_open_images
+)
+OUTPUT inserted.id
+VALUES
+  (
+    :name,
+    :prefix,
+    :secret_hash,
+    :scope,
+    CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)),
+    :max_open_images
+  );
+
+-- api_keys.find_key:
+SELECT
+  api_keys.id,
+  api_keys.name,
+  api_keys.prefix,
+  api_keys.secret_hash,
+  api_keys.scope,
+  api_keys.created_at,
+  api_keys.expires_at,
+  api_keys.revoked_at,
+  api_keys.last_used_at,
+  api_keys.uploads_per_minute,
+  api_keys.max_open_requests,
+  api_keys.max_open_images,
+  api_keys.bytes_per_day,
+  api_keys.cpu_seconds_per_day,
+  api_keys.retention_days,
+  api_keys.webhook_secret,
+  api_keys.used_on,
+  api_keys.used_bytes,
+  api_keys.used_cpu_ms
+FROM api_keys
+WHERE
+  api_keys.prefix = :prefix;
+
+-- api_keys.note_use: Record that a key is used, unless that was done a moment ago.
+UPDATE api_keys SET last_used_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
+WHERE
+  api_keys.id = :id_1
+  AND (
+    api_keys.last_used_at IS NULL
+    OR api_keys.last_used_at < CAST(DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME()) AS DATETIME2(3))
+  );
+
+-- api_keys.open_work: What a key has under way, from the counters of its open requests.
+SELECT
+  COUNT(*) AS count_1,
+  COALESCE(SUM((
+    requests.total - requests.completed
+  ) - requests.failed), :coalesce_2) AS coalesce_1
+FROM requests
+WHERE
+  requests.key_id = :key_id_1
+  AND requests.status <> N'Completed'
+  AND requests.is_whole = 1;
+
+-- api_keys.keys_at_work: The keys with open requests, which take turns.
+SELECT DISTINCT
+  requests.key_id
+FROM requests
+WHERE
+  requests.status <> N'Completed' AND requests.is_whole = 1;
+
+-- api_keys.add_to_use: Count what the images of keys took, for today; what came without a key is
+-- not counted.
+UPDATE api_keys 
+SET used_bytes = CASE WHEN used_on = :day THEN used_bytes ELSE 0 END + given.bytes,
+    used_cpu_ms = CASE WHEN used_on = :day THEN used_cpu_ms ELSE 0 END + given.cpu_ms,
+    used_on = :day
+FROM OPENJSON(:rows) WITH (id BIGINT, bytes BIGINT, cpu_ms BIGINT) AS given
+INNER LOOP JOIN api_keys WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_api_keys (id)))
+    ON api_keys.id = given.id;
+
+-- api_keys.webhook_secret_of: The secret with which the key of a request signs; None for the
+-- service's own.
+SELECT
+  api_keys.webhook_secret
+FROM api_keys, requests
+WHERE
+  requests.id = :id_1 AND api_keys.id = requests.key_id;
+
+-- api_keys.retention_days: After how many days the completed requests of each key are removed; 0
+-- for never.
+SELECT
+  api_keys.id,
+  api_keys.retention_days
+FROM api_keys;
+
+-- api_keys.change_key: Set columns of a key; False where there is none of this name.
+UPDATE api_keys SET max_open_images = :max_open_images
+WHERE
+  api_keys.name = :name_1;
+
+-- api_keys.renew_key: Give a key a new secret in place of the old one, also where it was
+-- revoked; its text.
+UPDATE api_keys SET prefix = :prefix, secret_hash = :secret_hash, revoked_at = :revoked_at
+WHERE
+  api_keys.name = :name_1;
+
+-- api_keys.find_key_named:
+SELECT
+  api_keys.id,
+  api_keys.name,
+  api_keys.prefix,
+  api_keys.secret_hash,
+  api_keys.scope,
+  api_keys.created_at,
+  api_keys.expires_at,
+  api_keys.revoked_at,
+  api_keys.last_used_at,
+  api_keys.uploads_per_minute,
+  api_keys.max_open_requests,
+  api_keys.max_open_images,
+  api_keys.bytes_per_day,
+  api_keys.cpu_seconds_per_day,
+  api_keys.retention_days,
+  api_keys.webhook_secret,
+  api_keys.used_on,
+  api_keys.used_bytes,
+  api_keys.used_cpu_ms
+FROM api_keys
+WHERE
+  api_keys.name = :name_1;
+
+-- api_keys.revoke_key: End a key, for good; False where there is none of this name, or it was
+-- revoked before.
+UPDATE api_keys SET revoked_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
+WHERE
+  api_keys.name = :name_1 AND api_keys.revoked_at IS NULL;
+
+-- api_keys.find_keys: All keys, the oldest first, revoked ones among them.
+SELECT
+  api_keys.id,
+  api_keys.name,
+  api_keys.prefix,
+  api_keys.secret_hash,
+  api_keys.scope,
+  api_keys.created_at,
+  api_keys.expires_at,
+  api_keys.revoked_at,
+  api_keys.last_used_at,
+  api_keys.uploads_per_minute,
+  api_keys.max_open_requests,
+  api_keys.max_open_images,
+  api_keys.bytes_per_day,
+  api_keys.cpu_seconds_per_day,
+  api_keys.retention_days,
+  api_keys.webhook_secret,
+  api_keys.used_on,
+  api_keys.used_bytes,
+  api_keys.used_cpu_ms
+FROM api_keys
+ORDER BY
+  api_keys.id;
 
 -- removal.claim_removal: Claim a request that was deleted, or left half-written.
 SELECT

@@ -45,8 +45,7 @@ class SharedLimits:
 
     def __init__(self, limits: LoadLimits, redis_url: str) -> None:
         self._limits, self._me = limits, secrets.token_hex(8)
-        known = redis_url.replace("redis+socket://", "unix://", 1)  # the first is Celery's
-        self._exchange = redis.Redis.from_url(known, **QUICK).register_script(EXCHANGE)
+        self._exchange = redis.Redis.from_url(redis_url, **QUICK).register_script(EXCHANGE)
         self._stopping = threading.Event()
 
     def start(self) -> Self:

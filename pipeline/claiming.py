@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from database import Database
 from pipeline.host_limits import HostLimits, Pauses, Slots
 from settings import Settings
+from work_queue.api_keys import keys_at_work
 from work_queue.claims import Choice, ClaimedImage, claim_images
 
 REFILL_SECONDS = 0.25  # of work in one claim: so claims cost little, and new requests wait little
@@ -37,6 +38,26 @@ class CompressionTime:
         return round(min(max(seconds / self._seconds, 1), max_images))
 
 
+class KeyTurns:
+    """The keys with open requests take turns, as each process sees them."""
+
+    def __init__(self, db: Database) -> None:
+        self._database = db
+        self._keys: list[int] = []
+        self._looked_at = 0.0
+        self._claimed_at: dict[int, float] = {}  # of time.monotonic(), by key
+
+    def in_order(self) -> list[int]:
+        """The one first from which nothing was claimed for longest."""
+        if not self._keys or time.monotonic() - self._looked_at > REFILL_SECONDS:
+            self._keys = self._database.read(keys_at_work)
+            self._looked_at = time.monotonic()
+        return sorted(self._keys, key=lambda key_id: self._claimed_at.get(key_id, 0.0))
+
+    def took(self, key_id: int) -> None:
+        self._claimed_at[key_id] = time.monotonic()
+
+
 class ImageClaimer:
     """Claims the images of one worker process; it is kept from turn to turn."""
 
@@ -44,6 +65,7 @@ class ImageClaimer:
         self._database, self._settings, self._worker = db, settings, worker
         self.pauses = Pauses()
         self.compression_time = CompressionTime()
+        self._key_turns = KeyTurns(db)
         self._claims = 0
 
     def claim(self, host_limits: HostLimits) -> list[ClaimedImage]:
@@ -73,10 +95,13 @@ class ImageClaimer:
                 limit=self.compression_time.images_in(REFILL_SECONDS, MAX_CLAIMED),
                 lease_seconds=self._settings.lease_seconds,
                 choice=choice,
+                keys=self._key_turns.in_order(),
                 shares=SHARES,
                 limit_of=limit_of,
                 head_start=self._claims % 4 != 0,  # a stream of small requests starves no large one
             )
+            if claimed:
+                self._key_turns.took(claimed[0].key_id)
             if claimed or claimed is None:
                 return claimed or []
         return []

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 from database import Database, Unavailable
 from pipeline.output_csv import complete_requests
-from pipeline.removal import hide_old_requests, remove_abandoned
+from pipeline.removal import remove_abandoned
 from settings import Settings
 from storage import Storage
 from work_queue.expired_claims import release_expired
@@ -82,7 +82,6 @@ class Housekeeping:
 
     def _clean_up(self) -> None:
         self._complete_and_deliver()
-        hide_old_requests(self._database, self._settings)
         remove_abandoned(self._database, self._storage, self._settings, self._worker)
 
     def _complete_and_deliver(self) -> None:

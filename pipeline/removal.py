@@ -8,17 +8,33 @@ import time
 from database import Database
 from settings import Settings
 from storage import Storage
+from work_queue.api_keys import retention_days
 from work_queue.removal import claim_removal, hide_old, remove_batch
 
 logger = logging.getLogger(__name__)
 
+EVERY_SWEEPS = 12  # a process looks for old requests: days needn't be exact
 SECONDS = 2.0  # of one call, beside completions and webhooks
 
 
-def hide_old_requests(db: Database, settings: Settings) -> None:
-    """Those that were completed more than RETENTION_DAYS ago, some at a time."""
-    if settings.retention_days:
-        db.write(hide_old, settings.retention_days)
+class Retention:
+    """Hides the requests that were completed longer ago than their key, or RETENTION_DAYS, says.
+
+    Some at a time; what is hidden is removed then.
+    """
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._database, self._default_days = db, settings.retention_days
+        self._every_seconds = EVERY_SWEEPS * settings.sweep_seconds
+        self._next_at = 0.0  # of time.monotonic()
+
+    def apply_when_due(self) -> None:
+        if time.monotonic() < self._next_at:
+            return
+        self._next_at = time.monotonic() + self._every_seconds
+        for key_id, days in self._database.read(retention_days, self._default_days).items():
+            while days and self._database.write(hide_old, key_id, days):
+                pass
 
 
 def remove_abandoned(db: Database, storage: Storage, settings: Settings, worker: str) -> None:

@@ -6,9 +6,11 @@ at a time, so that all processes share even a small request from its first image
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 
 from database import Database
 from outbound import HttpClient
@@ -19,10 +21,11 @@ from pipeline.download_retries import result_of_failure
 from pipeline.housekeeping import Housekeeping
 from pipeline.image_prefetch import Arrival, ImagePrefetcher
 from pipeline.lease_renewal import LeaseRenewal
-from pipeline.result_writer import ResultWriter
+from pipeline.result_writer import Result, ResultWriter
 from pipeline.watchdog import Watchdog
 from settings import Settings
 from storage import Storage
+from work_queue.api_keys import Use
 from work_queue.expired_claims import count_crash
 
 IDLE_SECONDS = 0.2  # before asking again, when nothing was due but downloads are still under way
@@ -136,8 +139,17 @@ class Turn:
         if isinstance(arrived, DownloadFailed):
             result = result_of_failure(image, arrived, max_attempts=settings.download_attempts)
         else:
+            used = _cpu_seconds()
             with self._watchdog.watch(), self._claimer.compression_time.measure():
-                result = result_of_download(image, arrived, settings)
+                outcome, content = result_of_download(image, arrived, settings)
+            use = Use(len(arrived), round(1000 * (_cpu_seconds() - used)))
+            result = Result(replace(outcome, use=use), content)
         self._results.post(*result)
         if image.crash_count:
             self._results.flush()  # a crash after this is not its fault
+
+
+def _cpu_seconds() -> float:
+    """What this process and the programs that it ran have used; what downloads beside, too."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system

@@ -1,6 +1,7 @@
 // Sends a CSV, then has its request watched. The address of the page carries the request's id
 // (/#<id>), so that a reload or a shared link goes on watching.
 
+import { begin } from "./session.js";
 import { Watch } from "./watch.js";
 import { $, inBytes, parsed, say, sayOrHide } from "./words.js";
 
@@ -157,4 +158,4 @@ for (const name of ["dragover", "dragleave"]) document.addEventListener(name, dr
 document.addEventListener("drop", drop);
 window.addEventListener("hashchange", follow);
 showChosen();
-follow();
+begin(follow);

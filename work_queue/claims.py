@@ -8,15 +8,15 @@ stand in docs/statements.sql.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from work_queue.models import Image, Webhook
-from work_queue.predicates import is_abandoned, is_due, is_expired, is_old, is_ready_to_complete
+from work_queue.models import NO_KEY, Image, Webhook
+from work_queue.predicates import is_abandoned, is_due, is_expired, is_ready_to_complete
 from work_queue.statements import (
     CLAIM_IMAGES,
     GIVE_UP_AFTER,
@@ -59,6 +59,7 @@ class ClaimedImage:
     max_bytes: int | None
     keep_dimensions: bool
     share: int
+    key_id: int = NO_KEY
 
     @property
     def is_given_up(self) -> bool:
@@ -107,7 +108,7 @@ class Choice:
     known_hosts: Collection[str] = ()
 
 
-def work_is_due(tx: Connection, retention_days: int = 0) -> bool:
+def work_is_due(tx: Connection) -> bool:
     """Whether a turn would find anything at all, in one query."""
     due = [
         sa.exists().where(is_due(Image)),
@@ -117,8 +118,6 @@ def work_is_due(tx: Connection, retention_days: int = 0) -> bool:
         sa.exists().where(is_ready_to_complete()),
         sa.exists().where(is_abandoned()),
     ]
-    if retention_days:
-        due.append(sa.exists().where(is_old(retention_days)))
     return tx.scalar(sa.select(sa.literal(1)).where(sa.or_(*due))) is not None
 
 
@@ -129,12 +128,14 @@ def claim_images(
     limit: int,
     lease_seconds: float,
     choice: Choice | None = None,
+    keys: Sequence[int] = (NO_KEY,),
     head_start: bool = True,
     shares: int = 1,
     limit_of: Callable[[int, str], int] | None = None,
 ) -> list[ClaimedImage] | None:
     """Claim up to ``limit`` due images of one host, of the request that was served longest ago.
 
+    The request is one of the first of the ``keys`` that has any that are due.
     They are at most one part in ``shares`` of the request's remaining images, so that no process
     takes all of a small request, and at most what ``limit_of`` allows for the chosen request and
     host.
@@ -143,7 +144,10 @@ def claim_images(
     HEAD_START_SECONDS, so that a small one is done before the large ones go on; not so without
     ``head_start``. None when nothing is due; empty when others were quicker.
     """
-    chosen = _next_in_turn(tx, choice or Choice(), head_start)
+    found = (_next_in_turn(tx, key_id, choice or Choice(), head_start) for key_id in keys)
+    key_id, chosen = next(
+        ((key_id, host) for key_id, host in zip(keys, found, strict=True) if host), (NO_KEY, None)
+    )
     if chosen is None:
         return None
     share = max(chosen.remaining // shares, 1)
@@ -166,23 +170,23 @@ def claim_images(
             head_start=HEAD_START,
             since=-HEAD_START_SECONDS,
         )
-    return [_claimed_image(image, chosen, share) for image in images]
+    return [_claimed_image(image, chosen, share, key_id) for image in images]
 
 
-def _next_in_turn(tx: Connection, choice: Choice, head_start: bool) -> DueHost | None:
-    """The host to claim from; None when nothing is due."""
+def _next_in_turn(tx: Connection, key_id: int, choice: Choice, head_start: bool) -> DueHost | None:
+    """The host to claim from; None when the key has nothing that is due."""
     lists = {
         "hosts": as_json(choice.excluded_hosts),
         "capped": as_json(choice.capped_requests),
         "known": as_json(choice.known_hosts),
     }
     for statement in (NEXT_HOST,) if head_start else (NEXT_HOST_OF_STARTED, NEXT_HOST):
-        if found := statement.run(tx, **lists).first():
+        if found := statement.run(tx, key_id=key_id, **lists).first():
             return DueHost(*found)
     return None
 
 
-def _claimed_image(image: ImageColumns, chosen: DueHost, share: int) -> ClaimedImage:
+def _claimed_image(image: ImageColumns, chosen: DueHost, share: int, key_id: int) -> ClaimedImage:
     return ClaimedImage(
         id=image.id,
         row_number=image.row_number,
@@ -202,6 +206,7 @@ def _claimed_image(image: ImageColumns, chosen: DueHost, share: int) -> ClaimedI
         max_bytes=chosen.max_bytes,
         keep_dimensions=bool(chosen.keep_dimensions),
         share=share,
+        key_id=key_id,
     )
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from database import Database, Unavailable
 from work_queue.bulk_insert import BulkInsert
 from work_queue.column_types import fit_column
-from work_queue.models import MAX_HOST, Host, Image, Product, Request
+from work_queue.models import MAX_HOST, NO_KEY, Host, Image, Product, Request
 from work_queue.predicates import is_partial
 from work_queue.sql_functions import utc_now
 from work_queue.statements import FIND_COPIES, MARK_COPIES, as_json
@@ -63,6 +63,7 @@ class NewRequest:
     keep_dimensions: bool = False
     idempotency_key: str | None = None
     content_hash: str | None = None
+    key_id: int = NO_KEY
 
 
 class Stored(NamedTuple):

@@ -1,8 +1,8 @@
 """The tables, typed, for SQLite and SQL Server alike; ``schema.sql`` is their T-SQL twin.
 
 A request has products (the rows of its CSV) and hosts, a product has images, a completed request
-may have a webhook, and a webhook has attempts. Lengths are in UTF-16 code units, as NVARCHAR
-counts.
+may have a webhook, and a webhook has attempts. A request belongs to the API key that it came with.
+Lengths are in UTF-16 code units, as NVARCHAR counts.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ MAX_HOST = 255
 MAX_FILE_NAME = 255
 MAX_URL_COLUMN = 1000
 MAX_WEBHOOK_URL = 2000
+MAX_KEY_NAME = 100
+
+NO_KEY = 0  # the key of requests that came without one, where the service is open
 
 NAMES = {
     "pk": "pk_%(table_name)s",
@@ -76,6 +79,36 @@ def partial_index(name: str, *columns: str, where: str, include: Sequence[str] =
     )
 
 
+class ApiKey(Base):
+    """Who may call, and how much; its secret is kept as a hash.
+
+    A limit of None is that of the settings, or none. ``used_bytes`` and ``used_cpu_ms`` are those
+    of the day ``used_on`` (of UTC, as 2026-11-28), counted by the workers. ``webhook_secret`` may
+    hold two secrets, separated by a blank, while one is being replaced.
+    """
+
+    __tablename__ = "api_keys"
+    id: Mapped[int] = identity()
+    name: Mapped[str] = mapped_column(sa.Unicode(MAX_KEY_NAME), unique=True)
+    prefix: Mapped[str] = mapped_column(sa.Unicode(16), unique=True)
+    secret_hash: Mapped[str] = text(64)
+    scope: Mapped[str] = text(10)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    uploads_per_minute: Mapped[int | None]
+    max_open_requests: Mapped[int | None]
+    max_open_images: Mapped[int | None]
+    bytes_per_day: Mapped[int | None] = mapped_column(sa.BigInteger)
+    cpu_seconds_per_day: Mapped[int | None]
+    retention_days: Mapped[int | None]
+    webhook_secret: Mapped[str | None] = text(255)
+    used_on: Mapped[str | None] = text(10)
+    used_bytes: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
+    used_cpu_ms: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
+
+
 class Request(Base):
     """One uploaded CSV: its options, its counters, and who is writing its output CSV.
 
@@ -113,12 +146,13 @@ class Request(Base):
     claimed: Mapped[int | None]
     idempotency_key: Mapped[str | None] = text(64)
     content_hash: Mapped[str | None] = text(64)
+    key_id: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text(f"{NO_KEY}"))
     __table_args__ = (
         one_of(Status.PENDING, Status.PROCESSING, Status.COMPLETED),
         sa.CheckConstraint("completed + failed <= total", name="counters"),
         partial_index(
             "ix_requests_open",
-            *("served_at", "id"),
+            *("key_id", "served_at", "id"),
             where="status <> 'Completed' AND is_whole = 1",
             include=("completed", "failed", "total", "lease_until", "is_whole"),
         ),
@@ -129,9 +163,10 @@ class Request(Base):
             mssql_where=sa.text("idempotency_key IS NOT NULL"),
             sqlite_where=sa.text("idempotency_key IS NOT NULL"),
         ),
+        sa.Index("ix_requests_key_id_id", "key_id", "id"),
         partial_index(
             "ix_requests_completed",
-            "completed_at",
+            *("key_id", "completed_at"),
             where="status = 'Completed' AND is_whole = 1",
             include=("is_whole",),
         ),

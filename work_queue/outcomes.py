@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from work_queue.api_keys import NO_USE, Use, add_to_use
 from work_queue.claims import ClaimedImage
 from work_queue.column_types import fit_column
 from work_queue.models import MAX_ERROR, Figures
@@ -34,13 +35,15 @@ NO_RESULT: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS)
 class Outcome:
     """How one claim of an image ended, and the columns that say so.
 
-    Where the status is Pending again, the image is due again after ``wait`` seconds.
+    Where the status is Pending again, the image is due again after ``wait`` seconds. What it took
+    counts for its key.
     """
 
     image: ClaimedImage
     status: Status
     columns: dict[str, Any]
     wait: float = 0.0
+    use: Use = NO_USE
 
     @classmethod
     def completed(
@@ -115,7 +118,7 @@ def record_outcomes(tx: Connection, worker: str, outcomes: Collection[Outcome]) 
     newest = {outcome.image.id: outcome for outcome in outcomes}
     rows = {image_id: _row_of(outcome) for image_id, outcome in newest.items()}
     recorded = set(RECORD_OUTCOMES.run(tx, worker=worker, rows=as_json(rows.values())).scalars())
-    return end_images(
+    has_ended_request = end_images(
         tx,
         [
             EndedImage(outcome.image.request_id, rows[image_id])
@@ -123,6 +126,17 @@ def record_outcomes(tx: Connection, worker: str, outcomes: Collection[Outcome]) 
             if outcome.ends_image and image_id in recorded
         ],
     )
+    add_to_use(tx, _used(newest[image_id] for image_id in recorded))
+    return has_ended_request
+
+
+def _used(outcomes: Iterable[Outcome]) -> dict[int, Use]:
+    """What the images of each key took."""
+    used: dict[int, Use] = {}
+    for outcome in outcomes:
+        key_id = outcome.image.key_id
+        used[key_id] = used.get(key_id, NO_USE) + outcome.use
+    return used
 
 
 def _timeouts(outcomes: Collection[Outcome]) -> list[dict[str, int]]:

@@ -37,6 +37,7 @@ class RequestRow(NamedTuple):
     bytes_out: int
     created_at: datetime
     completed_at: datetime | None
+    key_id: int
 
 
 class ImageRow(NamedTuple):
@@ -166,6 +167,7 @@ def find_by_key(tx: Connection, idempotency_key: str) -> KeyedRequest | None:
 def find_requests(
     tx: Connection,
     *,
+    key_id: int | None,
     before: uuid.UUID | None,
     limit: int,
     status: Status | None = None,
@@ -173,14 +175,19 @@ def find_requests(
 ) -> list[RequestRow] | None:
     """A page of requests, the newest first, behind one; None where that one is not there.
 
+    Those of a key, or of all.
     ``q`` is a part of the file's name.
     """
     listed = REQUESTS.where(is_whole()).order_by(Request.id.desc()).limit(limit)
     if before is not None:
-        last = tx.scalar(sa.select(Request.id).where(Request.public_id == before))
-        if last is None:
+        last = tx.execute(
+            sa.select(Request.id, Request.key_id).where(Request.public_id == before)
+        ).first()
+        if last is None or key_id not in (None, last.key_id):
             return None
-        listed = listed.where(Request.id < last)
+        listed = listed.where(Request.id < last.id)
+    if key_id is not None:
+        listed = listed.where(Request.key_id == key_id)
     if status is not None:
         listed = listed.where(is_status(Request.status, status))
     if q is not None:

@@ -12,7 +12,7 @@ from work_queue.models import Image, Product, Request
 from work_queue.predicates import is_abandoned, is_completed, is_old, is_partial
 from work_queue.sql_functions import utc_now
 
-HIDDEN_AT_ONCE = 20  # requests; there is a sweep every few seconds
+HIDDEN_AT_ONCE = 20  # requests, of one transaction
 BATCH = 2_000  # images, or products, that go in one transaction
 
 
@@ -23,19 +23,23 @@ class Removal(NamedTuple):
     public_id: uuid.UUID
 
 
-def hide_old(tx: Connection, days: int) -> None:
-    """Hide some requests that were completed longer ago, so that they are removed."""
+def hide_old(tx: Connection, key_id: int, days: int) -> bool:
+    """Hide some requests of a key that were completed longer ago, so that they are removed.
+
+    Whether there were any.
+    """
     old = (
         sa.select(Request.id)
-        .where(is_old(days))
+        .where(Request.key_id == key_id, is_old(days))
         .order_by(Request.completed_at)
         .limit(HIDDEN_AT_ONCE)
     )
-    tx.execute(
+    hidden = tx.execute(
         sa.update(Request)
         .where(Request.id.in_(old), is_completed())
         .values(is_whole=False, lease_until=utc_now(), idempotency_key=sa.null())
     )
+    return hidden.rowcount > 0
 
 
 def claim_removal(tx: Connection, worker: str, lease_seconds: float) -> Removal | None:

@@ -56,6 +56,8 @@ PARAMETERS: dict[str, sa.types.TypeEngine[Any]] = {
     "claimed": sa.Integer(),
     "head_start": sa.Integer(),
     "since": Milliseconds(),
+    "key_id": sa.BigInteger(),
+    "day": sa.Unicode(10),
 }
 
 
@@ -155,10 +157,10 @@ INNER LOOP JOIN images WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_images (id)))
 def _next_host(started: str) -> Statement:
     """The first host with a due image, of the first request in line that has one.
 
-    Requests are in line by the time when they were served last, in the order of the index of open
-    requests. Hosts are worked in the order of their numbers: those before the first one with a
-    pending image are done, and are not looked at again. Of a capped request only the known hosts
-    are chosen, and none that rests of any.
+    The requests of a key are in line by the time when they were served last, in the order of the
+    index of open requests. Hosts are worked in the order of their numbers: those before the first
+    one with a pending image are done, and are not looked at again. Of a capped request only the
+    known hosts are chosen, and none that rests of any.
     """
     host = """
     FROM hosts
@@ -204,7 +206,8 @@ JOIN hosts AS due ON due.request_id = requests.id AND due.number = (
     SELECT hosts.number {of_sqlite}
     LIMIT 1
 )
-WHERE requests.status <> 'Completed' AND requests.is_whole = 1 {started}
+WHERE requests.key_id = :key_id
+    AND requests.status <> 'Completed' AND requests.is_whole = 1 {started}
 ORDER BY requests.served_at, requests.id
 LIMIT 1
 """,
@@ -214,7 +217,8 @@ FROM requests
 CROSS APPLY (
     SELECT TOP (1) hosts.number, hosts.host, hosts.timeouts {of_sql_server}
 ) AS due
-WHERE requests.status <> N'Completed' AND requests.is_whole = 1 {started}
+WHERE requests.key_id = :key_id
+    AND requests.status <> N'Completed' AND requests.is_whole = 1 {started}
 ORDER BY requests.served_at, requests.id
 """,
         uuids=("public_id",),
@@ -441,6 +445,26 @@ OUTPUT inserted.completed + inserted.failed, inserted.total
 FROM {sql_server_rows(COUNTED)}
 INNER LOOP JOIN requests WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_requests (id)))
     ON requests.id = given.id
+""",
+)
+
+# What the images of a key took today; the first of a day begin anew.
+USED = {"id": "BIGINT", "bytes": "BIGINT", "cpu_ms": "BIGINT"}
+SET_USE = """
+SET used_bytes = CASE WHEN used_on = :day THEN used_bytes ELSE 0 END + given.bytes,
+    used_cpu_ms = CASE WHEN used_on = :day THEN used_cpu_ms ELSE 0 END + given.cpu_ms,
+    used_on = :day"""
+ADD_TO_USE = Statement(
+    sqlite=f"""
+UPDATE api_keys {SET_USE}
+FROM {sqlite_rows(USED)}
+WHERE api_keys.id = given.id
+""",
+    sql_server=f"""
+UPDATE api_keys {SET_USE}
+FROM {sql_server_rows(USED)}
+INNER LOOP JOIN api_keys WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_api_keys (id)))
+    ON api_keys.id = given.id
 """,
 )
 

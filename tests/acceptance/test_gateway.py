@@ -46,6 +46,7 @@ def behind(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "PROCESSED_DIR": str(images),
         "PUBLIC_BASE_URL": gateway.url,
         "BEHIND_GATEWAY": "1",
+        "OPEN": "1",
         "MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES),
     }
     with system_for(origin, folder, **settings) as system:

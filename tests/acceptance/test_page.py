@@ -14,11 +14,14 @@ import requests
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from database import Database
 from tests.conftest import photo, photo_urls
 from tests.origin import Handler, Origin, content
 from tests.system import PATIENCE, System, csv_of, eventually
+from work_queue import api_keys
 
 SWITCHES = (
     "--headless",
@@ -340,3 +343,25 @@ def phone(browser: Chrome) -> Iterator[None]:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     yield
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_where_keys_are_needed_the_page_asks_for_one(
+    browser: Chrome, own_system: Callable[..., System], origin: Origin, tmp_path: Path
+) -> None:
+    system = own_system(OPEN="0")
+    database = Database(system.database_url)
+    key = database.write(api_keys.add_key, "shop", "write", {})
+    database.close()
+    page = Page(browser, system.url, tmp_path)
+
+    page.says("sign-in", "Sign in with your key")
+    assert not page.part("start").is_displayed()
+    page.part("key").send_keys("img_wrong", Keys.ENTER)
+    page.says("not-signed-in", "There is no such API key")
+    page.part("key").clear()
+    page.part("key").send_keys(key, Keys.ENTER)
+    page.says("key-name", "shop")
+    page.upload(csv_of(("Cup", *photo_urls(origin, 1))))
+    page.says("state", "Completed")
+    page.part("sign-out").click()
+    page.says("sign-in", "Sign in with your key")

@@ -26,13 +26,15 @@ from sqlalchemy.sql.selectable import TextualSelect
 from database import Database
 from tests.conftest import empty_database
 from tests.integration.conftest import Product, completed
-from work_queue import intake, read_queries
+from work_queue import api_keys, intake, read_queries
 from work_queue import statements as statements_module
+from work_queue.api_keys import Use
 from work_queue.bulk_insert import BulkInsert
 from work_queue.claims import Choice, ClaimedImage, claim_images, renew_claims, work_is_due
 from work_queue.completion import claim_finished, complete_request, finished_images
 from work_queue.expired_claims import count_crash, release_expired
 from work_queue.intake import NewRequest, store_request
+from work_queue.models import NO_KEY
 from work_queue.notifications import claim_webhook, record_attempt
 from work_queue.outcomes import TIMED_OUT, Outcome, record_outcomes
 from work_queue.removal import claim_removal, hide_old, remove_batch
@@ -103,10 +105,30 @@ def whole_job(database: Database) -> None:
     assert database.write(notify_again, new.public_id)
     assert retry_failed(database, new.public_id) == 1
     assert cancel(database, new.public_id) == 1
-    assert database.read(read_queries.find_requests, before=None, limit=100, q="a.c")
+    assert database.read(read_queries.find_requests, key_id=None, before=None, limit=100, q="a.c")
     assert database.write(delete, new.public_id, 60)
-    database.write(hide_old, 30)
+    database.write(hide_old, NO_KEY, 30)
+    keys(database)
     upload_that_breaks_off(database)
+
+
+def keys(database: Database) -> None:
+    """A key is made, used, changed, renewed and revoked."""
+    text = database.write(api_keys.add_key, "shop", "write", {"max_open_images": 5})
+    found = database.read(api_keys.find_key, api_keys.prefix_of(text) or "")
+    assert found is not None
+    assert found.opens_with(text)
+    database.write(api_keys.note_use, found.id)
+    database.read(api_keys.open_work, found.id)
+    database.read(api_keys.keys_at_work)
+    database.write(api_keys.add_to_use, {found.id: Use(10, 5)})
+    database.read(api_keys.webhook_secret_of, 1)
+    assert database.read(api_keys.retention_days, 7) == {NO_KEY: 7, found.id: 7}
+    assert database.write(api_keys.change_key, "shop", {"max_open_images": None})
+    assert database.write(api_keys.renew_key, "shop")
+    assert database.read(api_keys.find_key_named, "shop")
+    assert database.write(api_keys.revoke_key, "shop")
+    assert len(database.read(api_keys.find_keys)) == 1
 
 
 def upload_that_breaks_off(database: Database) -> None:
@@ -270,8 +292,8 @@ def test_counters_move_by_what_they_were(find: Find) -> None:
 
 
 def test_locks_are_taken_in_one_order_by_every_transaction(compiled: list[Compiled]) -> None:
-    """Hosts, images, requests, then webhooks; an upload's rows are its own until it commits."""
-    order = ["hosts", "images", "requests", "webhooks"]
+    """Hosts, images, requests, webhooks, keys; an upload's rows are its own until it commits."""
+    order = ["hosts", "images", "requests", "webhooks", "api_keys"]
     transactions: dict[int, list[str]] = {}
     for each in compiled:
         changed = re.match(

@@ -29,7 +29,7 @@ def test_a_value_stands_there_unless_the_default_is_empty() -> None:
 
     defaults = {name: getattr(Settings(), name.lower()) for name in SETTINGS}
     assert empty == {name for name, value in defaults.items() if value in ("", frozenset())} | {
-        name for name, value in defaults.items() if value is False
+        name for name, value in defaults.items() if value is False or value is None
     }
 
 

@@ -72,7 +72,7 @@ def test_a_table_of_the_schema_is_that_of_the_models(table: str) -> None:
         ("attempts INT NOT NULL", "attempts INT NOT NULL DEFAULT 1"),
         ("completed + failed <= total", "completed <= total"),
         ("ON DELETE CASCADE", ""),
-        ("(served_at, id)", "(id)"),
+        ("(key_id, served_at, id)", "(id)"),
         ("WHERE status = N'Pending';", ";"),
         ("uq_requests_public_id", "uq_requests"),
     ],
