@@ -5,18 +5,20 @@ python app.py
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 from contextlib import closing
 
-from flask import Flask, Response, current_app, render_template, request
+from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 import http_server
+import logs
 import migrations
 import settings
 import worker
 from api import (
+    access_log,
     authentication,
     callers,
     file_routes,
@@ -39,6 +41,8 @@ from outbound import BlockedHosts, HttpClient
 from settings import Settings
 from storage import StorageFull, StorageUnavailable, open_storage
 
+logger = logging.getLogger(__name__)
+
 HARDENING = {  # of every response
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -57,6 +61,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     app.url_map.strict_slashes = False  # /requests/ is /requests
     install(app, _service(chosen))
     problems.register(app)
+    access_log.register(app)
     for check in (
         callers.check_host,
         callers.check_page,
@@ -129,7 +134,7 @@ def _database_down(_: Exception) -> Response:
 
 
 def _storage_down(error: Exception) -> Response:
-    current_app.logger.warning("the storage does not answer: %s", error)
+    logger.warning("the storage does not answer: %s", error)
     if isinstance(error, StorageFull):
         sentence = "The disk of the service is almost full: an upload is taken when there is room."
         return Problem(503, "storage_full", sentence, headers={"Retry-After": "300"}).response()
@@ -162,12 +167,13 @@ def _where(chosen: Settings) -> str:
 def main() -> None:
     os.umask(settings.PRIVATE)
     chosen = settings.load()
+    logs.set_up(chosen.log_format)
     with closing(Database(chosen.database_url)) as db:
         migrations.prepare(db)  # here, so that a wrong one is said once
     open_storage(chosen)
     for name, meant in settings.misspelt_here():
-        print(f"{name} is no setting; did you mean {meant}?", file=sys.stderr)
-    print(_where(chosen), file=sys.stderr, flush=True)
+        logger.warning("%s is no setting; did you mean %s?", name, meant)
+    logger.info("%s", _where(chosen))
     http_server.serve(create_app, chosen.host, chosen.port, chosen.max_upload_bytes)
 
 

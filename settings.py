@@ -75,6 +75,7 @@ class Settings:
     sweep_seconds: float = 5
     claim_limit: int = 3
     retention_days: int = 0
+    log_format: str = "text"
 
     @property
     def listens_on_loopback(self) -> bool:
@@ -238,6 +239,11 @@ def _host(text: str) -> str:
     return name
 
 
+def _log_format(text: str) -> str:
+    _check(text in ("text", "json"))
+    return text
+
+
 def _contact_url(text: str) -> str:
     """It goes into a header, in brackets."""
     _check(text.startswith(("https://", "http://", "mailto:")))
@@ -290,4 +296,5 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "sweep_seconds": SECONDS,
     "claim_limit": _integer(1, 100),
     "retention_days": _integer(0, 36_500),
+    "log_format": (_log_format, "text or json"),
 }

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import standardwebhooks
 
+import logs
 from database import Database, Unavailable
 from outbound import HttpClient, OutboundError
 from settings import Settings
@@ -173,19 +174,27 @@ class Deliveries:
 
     def _deliver(self, webhook: ClaimedWebhook) -> None:
         try:
-            self._record(webhook, *self._timed_attempt(webhook))
-        except Unavailable:  # the claim expires, and the attempt is made again
-            logger.warning("webhook not recorded", extra={"webhook_id": webhook.id})
+            with logs.about(webhook_id=webhook.id) as log_fields:
+                self._attempt_and_record(webhook, log_fields)
         finally:
             with self._claiming:
                 self._under_way.remove(receiver_of(webhook.url))
         with suppress(Unavailable):  # database.py has logged why, and the sweep looks again
             self.start_due()
 
-    def _timed_attempt(self, webhook: ClaimedWebhook) -> tuple[DeliveryAttempt, float]:
+    def _attempt_and_record(self, webhook: ClaimedWebhook, log_fields: logs.Fields) -> None:
+        try:
+            self._record(webhook, *self._timed_attempt(webhook, log_fields))
+        except Unavailable:  # the claim expires, and the attempt is made again
+            logger.warning("webhook not recorded")
+
+    def _timed_attempt(
+        self, webhook: ClaimedWebhook, log_fields: logs.Fields
+    ) -> tuple[DeliveryAttempt, float]:
         started = time.monotonic()
         try:
             content = payload(self._database, self._settings, webhook.request_id)
+            log_fields["request_id"] = content["request_id"]
             body = json.dumps(content).encode()
             message_id = f"msg_{webhook.message_id.hex}"
             own = self._database.read(webhook_secret_of, webhook.request_id)
@@ -194,7 +203,7 @@ class Deliveries:
         except Unavailable:
             raise
         except Exception:  # a thread has nobody to raise to, and the schedule must have an end
-            logger.exception("webhook broke down", extra={"webhook_id": webhook.id})
+            logger.exception("webhook broke down")
             made = DeliveryAttempt(None, "The notification broke down here; it was logged.")
         return made, time.monotonic() - started
 
@@ -208,4 +217,5 @@ class Deliveries:
             error=made.error,
             retry_seconds=retry_seconds(made, webhook.attempts, self._settings.webhook_schedule),
         )
-        logger.info("webhook attempted", extra={"webhook_id": webhook.id, "error": made.error})
+        how = {"attempt": webhook.attempts, "status": made.status_code, "error": made.error}
+        logger.info("webhook attempted", extra=how)

@@ -24,6 +24,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import (
     after_setup_logger,
+    after_setup_task_logger,
     celeryd_after_setup,
     worker_init,
     worker_process_init,
@@ -117,6 +118,7 @@ def process() -> Process:
     _limit_memory()
     chosen = settings.load()
     worker = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
+    logs.process_fields["worker"] = worker
     db = Database(chosen.database_url)
     client = HttpClient(
         allowed_ports=chosen.allowed_ports,
@@ -225,8 +227,15 @@ def _check_settings(**_: Any) -> None:
 
 
 @after_setup_logger.connect
+@after_setup_task_logger.connect
 def _show_fields(logger: logging.Logger, **_: Any) -> None:
-    logs.show_fields(logger)
+    logs.show_fields(logger, settings.load().log_format)
+
+
+@celeryd_after_setup.connect
+def _leave_out_the_banner(instance: Any, **_: Any) -> None:
+    """Where lines are JSON, which Celery's banner is not."""
+    instance.quiet = instance.quiet or settings.load().log_format == "json"
 
 
 @celeryd_after_setup.connect

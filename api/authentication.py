@@ -59,6 +59,7 @@ def identify() -> None:
     """Find out who calls a route that asks for it. Raises a Problem where nobody may."""
     if request.blueprint in KEYED and request.method != "OPTIONS":
         g.caller = _caller()
+        g.key_prefix = g.caller.key and g.caller.key.prefix
 
 
 def caller() -> Caller:

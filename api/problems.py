@@ -9,7 +9,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from manifest import InvalidCsv
@@ -104,5 +104,6 @@ def _from_werkzeug(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    logger.error("unexpected error", exc_info=error)
+    asked = {"method": request.method, "path": request.path}
+    logger.error("unexpected error", exc_info=error, extra=asked)
     return Problem(500, "internal_error", "Something went wrong here; it was logged.").response()

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
-from api import form, idempotency
+from api import access_log, form, idempotency
 from api.authentication import caller, check_still_valid
 from api.key_limits import of_full_room, room_for_images
 from api.problems import Problem
@@ -33,8 +33,10 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     room = room_for_images()
     file_name, content = _uploaded_csv()
     new = replace(form.new_request(file_name, request.values), key_id=caller().key_id)
+    access_log.name_request(new.public_id)
     with my.storage.keep_upload(new.public_id, content) as path:
         public_id, stored = _store(my, new, path, room)
+    access_log.name_request(public_id)
     if public_id != new.public_id:  # the file of the first time is there already
         my.storage.drop_upload(new.public_id)
     my.wake_workers_soon(stored.images)

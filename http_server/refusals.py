@@ -7,6 +7,7 @@ from typing import Any
 from waitress import utilities
 from waitress.task import ErrorTask
 
+from api import access_log
 from api.problems import Problem, upload_too_large
 
 MALFORMED = Problem(400, "malformed_request", "This is not a request as HTTP/1.1 defines it.")
@@ -24,6 +25,8 @@ class ProblemTask(ErrorTask):
         self.response_headers.extend(response.headers)
         self.set_close_on_finish()
         self.write(response.get_data())
+        asked, body = self.request, response.get_data()
+        access_log.write(asked.command, asked.path, response.status_code, len(body))
 
     def _problem(self) -> Problem:
         error: Any = self.request.error

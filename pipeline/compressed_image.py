@@ -32,7 +32,7 @@ def result_of_download(image: ClaimedImage, original: bytes, settings: Settings)
     except Unreadable as error:
         return Result(Outcome.failed(image, error.code, str(error)), None)
     except Exception:  # or this image would come back, and end every turn, for ever
-        logger.exception("compression broke down", extra={"image_id": image.id})
+        logger.exception("compression broke down")
         return Result(Outcome.failed(image, "compression_error", BROKE_DOWN), None)
     return Result(_completed(image, made, len(original)), made.content)
 

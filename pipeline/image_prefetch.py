@@ -7,6 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
+import logs
 from outbound import HttpClient
 from pipeline.download import DownloadFailed, download
 from pipeline.host_limits import HostLimits, Pauses
@@ -111,7 +112,8 @@ class ImagePrefetcher:
 
     def _download(self, image: ClaimedImage) -> None:
         self.host_limits.start(image.id, image.host)
-        arrived = self._downloaded(image)
+        with logs.about(**image.log_fields):
+            arrived = self._downloaded(image)
         is_timeout = isinstance(arrived, DownloadFailed) and arrived.code == TIMED_OUT
         is_download = isinstance(arrived, bytes)
         self.host_limits.finish(image.id, is_download=is_download, is_timeout=is_timeout)
@@ -128,7 +130,7 @@ class ImagePrefetcher:
         except DownloadFailed as failure:
             return failure
         except Exception:  # or the main thread would wait for this arrival for ever
-            logger.exception("download broke down", extra={"image_id": image.id})
+            logger.exception("download broke down")
             words = "The download broke down here."
             return DownloadFailed("download_error", words, permanent=False)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
+from uuid import UUID
 
 from database import Database, Unavailable
 from pipeline.lease_renewal import LeaseRenewal
@@ -143,7 +143,8 @@ class ResultWriter:
         try:
             self._storage.save_images(files)
         except OSError:
-            logger.exception("images could not be saved")
+            unsaved = sorted({str(result.outcome.image.public_id) for result in batch})
+            logger.exception("images could not be saved", extra={"request_id": ",".join(unsaved)})
             return [
                 outcome if content is None else Outcome.release(outcome.image, self._lease_seconds)
                 for outcome, content in batch
@@ -163,16 +164,19 @@ class ResultWriter:
 
 
 def _log(outcomes: Sequence[Outcome]) -> None:
-    """A line for all images that went well, and one for each way in which others did not."""
-    completed = [outcome.columns for outcome in outcomes if outcome.status is Status.COMPLETED]
-    if completed:
-        saved = sum(columns["input_bytes"] - columns["output_bytes"] for columns in completed)
-        logger.info("images completed", extra={"count": len(completed), "bytes_saved": saved})
-    others = Counter(
-        (outcome.image.public_id, outcome.status.lower(), code)
-        for outcome in outcomes
-        if (code := outcome.columns.get("error_code"))
-    )
-    for (public_id, status, code), count in others.items():
-        fields = {"request_id": public_id, "code": code, "count": count}
+    """A line for the images of a request that ended in the same way."""
+    alike: dict[tuple[UUID, str, str | None], list[Outcome]] = {}
+    for outcome in outcomes:
+        code = outcome.columns.get("error_code")
+        if code or outcome.status is Status.COMPLETED:
+            key = (outcome.image.public_id, outcome.status.lower(), code)
+            alike.setdefault(key, []).append(outcome)
+    for (public_id, status, code), ended in alike.items():
+        how = {"code": code} if code else {"bytes_saved": sum(map(_bytes_saved, ended))}
+        fields = {"request_id": public_id, "count": len(ended), **how}
         logger.info("images %s", status, extra=fields)
+
+
+def _bytes_saved(completed: Outcome) -> int:
+    columns = completed.columns
+    return int(columns["input_bytes"]) - int(columns["output_bytes"])

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
 
+from work_queue.claims import ClaimedImage
+
 logger = logging.getLogger(__name__)
 
 # In one image; a drawing of 100 megapixels took 36, and after 60 of CPU every search ends.
@@ -22,6 +24,7 @@ class Watchdog:
 
     def __init__(self) -> None:
         self._since: tuple[float, float] | None = None  # of the clock and of the process time
+        self._image: ClaimedImage | None = None
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
@@ -34,8 +37,9 @@ class Watchdog:
         self._thread.join()
 
     @contextmanager
-    def watch(self) -> Iterator[None]:
+    def watch(self, image: ClaimedImage) -> Iterator[None]:
         """Around the compression of one image: if it never ends, the process does."""
+        self._image = image
         self._since = time.monotonic(), time.process_time()
         try:
             yield
@@ -46,7 +50,10 @@ class Watchdog:
         while not self._is_over.wait(CHECK_SECONDS):
             since = self._since
             if since is not None and _is_stuck(*since):
-                logger.critical("one image took too long: the worker process ends itself")
+                fields = self._image.log_fields if self._image else {}
+                logger.critical(
+                    "one image took too long: the worker process ends itself", extra=fields
+                )
                 os._exit(os.EX_SOFTWARE)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 
+import logs
 from database import Database
 from outbound import HttpClient
 from pipeline.claiming import ImageClaimer
@@ -26,6 +27,7 @@ from pipeline.watchdog import Watchdog
 from settings import Settings
 from storage import Storage
 from work_queue.api_keys import Use
+from work_queue.claims import ClaimedImage
 from work_queue.expired_claims import count_crash
 
 IDLE_SECONDS = 0.2  # before asking again, when nothing was due but downloads are still under way
@@ -134,13 +136,16 @@ class Turn:
         return True
 
     def _work_on(self, arrival: Arrival) -> None:
-        image, arrived = arrival
+        with logs.about(**arrival[0].log_fields):
+            self._settle(*arrival)
+
+    def _settle(self, image: ClaimedImage, arrived: bytes | DownloadFailed) -> None:
         settings = self._processor.settings
         if isinstance(arrived, DownloadFailed):
             result = result_of_failure(image, arrived, max_attempts=settings.download_attempts)
         else:
             used = _cpu_seconds()
-            with self._watchdog.watch(), self._claimer.compression_time.measure():
+            with self._watchdog.watch(image), self._claimer.compression_time.measure():
                 outcome, content = result_of_download(image, arrived, settings)
             use = Use(len(arrived), round(1000 * (_cpu_seconds() - used)))
             result = Result(replace(outcome, use=use), content)

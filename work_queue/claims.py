@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -60,6 +60,11 @@ class ClaimedImage:
     keep_dimensions: bool
     share: int
     key_id: int = NO_KEY
+
+    @property
+    def log_fields(self) -> dict[str, Any]:
+        """What a log line about it names."""
+        return {"request_id": self.public_id, "image_id": self.id}
 
     @property
     def is_given_up(self) -> bool:

@@ -27,6 +27,7 @@ def test_every_setting_can_be_given() -> None:
             "DOWNLOAD_SECONDS": "1.5",
             "BLOCKED_HOSTS": "Shop.example, *.victim.example, 192.0.2.7, 2001:db8::/32",
             "CONTACT_URL": "mailto:images@shop.example",
+            "LOG_FORMAT": "json",
         }
     )
 
@@ -37,6 +38,7 @@ def test_every_setting_can_be_given() -> None:
     networks = {"192.0.2.7/32", "2001:db8::/32"}
     assert given.blocked_hosts == {"shop.example", "victim.example"} | networks
     assert given.contact_url == "mailto:images@shop.example"
+    assert given.log_format == "json"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,7 @@ def test_every_setting_can_be_given() -> None:
         ("DOWNLOAD_SECONDS", "0"),
         ("LEASE_SECONDS", "nan"),
         ("CLAIM_LIMIT", "0"),
+        ("LOG_FORMAT", "xml"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_names_its_variable(variable: str, value: str) -> None:
