@@ -99,6 +99,7 @@ def _service(chosen: Settings) -> Service:
         storage=open_storage(chosen),
         wake_workers=worker.wake_workers,
         redis_answers=worker.redis_answers,
+        has_live_worker=worker.has_live_worker,
         response_cache=ResponseCache(),
         known_keys=KnownKeys(db),
         rate_counters=Counters(chosen.redis_py_url),

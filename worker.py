@@ -39,7 +39,7 @@ import migrations
 import settings
 from compress.gif.gifsicle import gifsicle_path
 from database import Database, Unavailable
-from outbound import BlockedHosts, HttpClient, LoadLimits, SharedLimits
+from outbound import BlockedHosts, HttpClient, LoadLimits, SharedLimits, has_live_process
 from pipeline.housekeeping import Housekeeping
 from pipeline.removal import Retention
 from pipeline.watchdog import STUCK_SECONDS
@@ -192,6 +192,11 @@ def redis_answers() -> bool:
     except OperationalError:
         return False
     return True
+
+
+def has_live_worker() -> bool | None:
+    """Whether a worker process was heard of in the last minute; None while Redis is away."""
+    return has_live_process(settings.load().redis_py_url)
 
 
 # --- the sweep: a timer in the worker's parent process ----------------------------------------

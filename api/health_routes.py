@@ -8,6 +8,13 @@ import migrations
 import settings
 from api.problems import Problem
 from api.service import service
+from work_queue.read_queries import oldest_due_seconds
+
+WORKERS = {
+    True: "ok",
+    False: "none was heard of in the last minute: work waits until one is started",
+    None: "unknown: Redis, by which they are heard of, is away",
+}
 
 AWAY = "away: work waits until it is back, and requests are not limited"
 
@@ -22,10 +29,21 @@ def healthz() -> Response:
 
 @routes.get("/readyz")
 def readyz() -> Response:
-    """Whether uploads can be taken: Redis is not needed, it only makes them start sooner."""
+    """Whether uploads can be taken, and ``degraded`` where their images have to wait.
+
+    Neither Redis nor a worker is needed to take one.
+    """
     my = service()
     if reason := migrations.reason_against(my.database):
         raise Problem(503, "wrong_database_version", reason)
     my.storage.check()
     redis = "ok" if my.redis_answers() else AWAY
-    return jsonify(status="ok", database="ok", storage="ok", redis=redis)
+    workers = WORKERS[my.has_live_worker()]
+    return jsonify(
+        status="ok" if redis == workers == "ok" else "degraded",
+        database="ok",
+        storage="ok",
+        redis=redis,
+        workers=workers,
+        oldest_due_seconds=my.database.read(oldest_due_seconds),
+    )

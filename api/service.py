@@ -19,13 +19,17 @@ from storage import Storage
 
 @dataclass(frozen=True)
 class Service:
-    """``wake_workers`` takes how many to wake; ``redis_answers`` says whether that can work now."""
+    """``wake_workers`` takes how many to wake; ``redis_answers`` says whether that can work now.
+
+    ``has_live_worker`` says whether one was heard of lately, and None while Redis is away.
+    """
 
     settings: Settings
     database: Database
     storage: Storage
     wake_workers: Callable[[int], None]
     redis_answers: Callable[[], bool]
+    has_live_worker: Callable[[], bool | None]
     response_cache: ResponseCache
     known_keys: KnownKeys
     rate_counters: Counters

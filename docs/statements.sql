@@ -211,6 +211,30 @@ WHERE
     )
   );
 
+-- read_queries.oldest_due_seconds: For how many seconds the image that waits longest has been
+-- due; None where none waits.
+SELECT
+  CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)) AS anon_1,
+  MIN(anon_2.since) AS min_1
+FROM (
+  SELECT
+    (
+      SELECT
+        MIN(images.next_attempt_at) AS min_2
+      FROM images
+      WHERE
+        images.request_id = hosts.request_id
+        AND images.host_number = hosts.number
+        AND images.status = N'Pending'
+        AND images.copy_of IS NULL
+    ) AS since
+  FROM requests, hosts
+  WHERE
+    requests.id = hosts.request_id
+    AND requests.status <> N'Completed'
+    AND requests.is_whole = 1
+) AS anon_2;
+
 -- claims.claim_images: Claim up to ``limit`` due images of one host, of the request that was
 -- served longest ago.
 SELECT TOP (1) requests.id, due.number, due.host, requests.public_id, requests.reduce_by, requests.format,

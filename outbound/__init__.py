@@ -32,7 +32,7 @@ from outbound.address_policy import AddressPolicy, BlockedHosts, is_public
 from outbound.errors import OutboundError
 from outbound.http_client import MAX_RETRY_AFTER, HttpClient, Response
 from outbound.load_limits import HOST_BUSY, LoadLimits, site_of
-from outbound.shared_limits import SharedLimits
+from outbound.shared_limits import SharedLimits, has_live_process
 from outbound.transport import MAX_KEPT_HOSTS
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "OutboundError",
     "Response",
     "SharedLimits",
+    "has_live_process",
     "is_public",
     "site_of",
 ]

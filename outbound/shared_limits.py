@@ -11,6 +11,7 @@ import redis
 from outbound.load_limits import LoadLimits
 
 EXCHANGE_SECONDS = 1.0
+HEARD_SECONDS = 60.0  # in which a worker that is restarted, or busy, tells again that it lives
 ALIVE_SECONDS = 10.0  # after its last exchange a process still counts
 MAX_PAUSES = 1_000  # read in one exchange: the longest ones
 QUICK = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "retry": None}
@@ -45,7 +46,7 @@ class SharedLimits:
 
     def __init__(self, limits: LoadLimits, redis_url: str) -> None:
         self._limits, self._me = limits, secrets.token_hex(8)
-        self._exchange = redis.Redis.from_url(redis_url, **QUICK).register_script(EXCHANGE)
+        self._exchange = _client(redis_url).register_script(EXCHANGE)
         self._stopping = threading.Event()
 
     def start(self) -> Self:
@@ -74,3 +75,19 @@ class SharedLimits:
         self._limits.share_among(processes)
         for key, milliseconds in zip(found[::2], found[1::2], strict=True):
             self._limits.pause(key.decode(), milliseconds / 1000)
+
+
+def has_live_process(redis_url: str) -> bool | None:
+    """Whether any process was heard of in the last minute; None where Redis does not answer."""
+    try:
+        with _client(redis_url) as client:
+            seconds, microseconds = client.time()
+            newest = client.zrange(KEYS[0], 0, 0, desc=True, withscores=True)
+    except redis.RedisError:
+        return None
+    heard_since = seconds + microseconds / 1e6 + ALIVE_SECONDS - HEARD_SECONDS
+    return any(counts_until / 1000 > heard_since for _, counts_until in newest)
+
+
+def _client(redis_url: str) -> redis.Redis:
+    return redis.Redis.from_url(redis_url, **QUICK)

@@ -118,6 +118,25 @@ def test_an_upload_is_taken_at_once_while_redis_is_away(
     assert_all_is_there_once(system, system.completed(request_id))
 
 
+def test_readiness_says_that_images_have_to_wait(own_system: OwnSystem) -> None:
+    system = own_system()
+    eventually(lambda: system.get("/readyz").json()["status"] == "ok")
+
+    system.kill("worker")
+    system.redis.empty()  # as after a minute
+    system.accepted(csv_of(("Cup", "http://a.example/1.jpg")))
+    ready = system.get("/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert "none was heard of in the last minute" in ready.json()["workers"]
+    assert ready.json()["oldest_due_seconds"] > 0
+
+    system.redis.stop()
+    ready = system.get("/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert ready.json()["workers"].startswith("unknown")
+    system.redis.start()
+
+
 def test_jobs_that_wait_when_redis_is_emptied_are_done(
     own_system: OwnSystem, origin: Origin
 ) -> None:

@@ -11,8 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis as Client
 
-from outbound import BlockedHosts, HttpClient, LoadLimits, OutboundError, SharedLimits
+from outbound import (
+    BlockedHosts,
+    HttpClient,
+    LoadLimits,
+    OutboundError,
+    SharedLimits,
+    has_live_process,
+)
 from tests.origin import Origin, Resolver, content, retry_later
 from tests.system import Redis, eventually
 
@@ -219,3 +227,26 @@ def test_a_blocked_host_is_never_asked(
 
     assert (caught.value.code, caught.value.permanent) == ("blocked_host", True)
     assert origin.connections == 0
+
+
+def test_a_process_is_known_to_live_while_it_was_heard_of_in_the_last_minute(redis: Redis) -> None:
+    assert has_live_process(redis.url) is False
+
+    stop = SharedLimits(LoadLimits(connections=4, requests_per_second=10), redis.url).start().stop
+    assert has_live_process(redis.url) is True
+    stop()
+    last_heard(redis, seconds_ago=40)
+    assert has_live_process(redis.url) is True
+    last_heard(redis, seconds_ago=80)
+    assert has_live_process(redis.url) is False
+
+    redis.stop()
+    assert has_live_process(redis.url) is None
+
+
+def last_heard(redis: Redis, *, seconds_ago: int) -> None:
+    """Write down when the processes told that they live, in place of waiting."""
+    with Client.from_url(redis.url) as client:
+        known = client.zrange("outbound:processes", 0, -1)
+        counts_until = 1000 * (client.time()[0] - seconds_ago + 10)
+        client.zadd("outbound:processes", dict.fromkeys(known, counts_until))

@@ -75,6 +75,7 @@ def whole_job(database: Database) -> None:
     urls = ("http://a.example/1", "http://b.example/2", "http://a.example/1")
     store_request(database, new, [Product(1, urls)])
     database.read(work_is_due)
+    database.read(read_queries.oldest_due_seconds)
     first = claimed(database, choice=Choice(excluded_hosts=["slow.example", "busy.example"]))
     database.write(renew_claims, "ann", [first.id], 60)
     database.write(count_crash, "ann", first)

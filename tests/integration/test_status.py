@@ -16,7 +16,9 @@ from app import create_app
 from database import Database
 from tests.integration.conftest import Stores, completed
 from work_queue.claims import claim_images
+from work_queue.models import Image
 from work_queue.outcomes import record_outcomes
+from work_queue.sql_functions import utc_now
 
 pytestmark = pytest.mark.integration
 
@@ -82,3 +84,20 @@ def test_readiness_says_that_the_database_is_of_another_version(
     assert answer.status_code == 503
     assert answer.get_json()["code"] == "wrong_database_version"
     assert "run `make migrate`" in answer.get_json()["detail"]
+
+
+def test_readiness_says_for_how_long_an_image_has_been_due(
+    api: FlaskClient, database: Database, store: Stores
+) -> None:
+    assert api.get("/readyz").get_json()["oldest_due_seconds"] is None
+    store("http://a.example/1.jpg", "http://a.example/2.jpg")
+    with database.engine.begin() as tx:
+        earlier = sa.update(Image).values(next_attempt_at=utc_now(-60))
+        tx.execute(earlier.where(Image.position == 2))
+        later = sa.update(Image).values(next_attempt_at=utc_now(60))
+        tx.execute(later.where(Image.position == 1))
+
+    assert 60 <= api.get("/readyz").get_json()["oldest_due_seconds"] < 120
+
+    database.write(claim_images, "ann", limit=1, lease_seconds=60)
+    assert api.get("/readyz").get_json()["oldest_due_seconds"] is None  # the other is not due yet
