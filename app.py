@@ -39,7 +39,7 @@ from api.service import Service, install, service
 from database import Database, Unavailable
 from outbound import BlockedHosts, HttpClient
 from settings import Settings
-from storage import StorageFull, StorageUnavailable, open_storage
+from storage import StorageFull, StorageUnavailable, check_folders, open_storage
 
 logger = logging.getLogger(__name__)
 
@@ -172,10 +172,12 @@ def main() -> None:
     with closing(Database(chosen.database_url)) as db:
         migrations.prepare(db)  # here, so that a wrong one is said once
     open_storage(chosen)
+    check_folders(chosen)
+    listener = http_server.listen(chosen.host, chosen.port)
     for name, meant in settings.misspelt_here():
         logger.warning("%s is no setting; did you mean %s?", name, meant)
     logger.info("%s", _where(chosen))
-    http_server.serve(create_app, chosen.host, chosen.port, chosen.max_upload_bytes)
+    http_server.serve(create_app, listener, chosen.max_upload_bytes)
 
 
 if __name__ == "__main__":

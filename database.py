@@ -89,7 +89,7 @@ class Database:
     """Connections to one database; safe to share among threads, not over a fork."""
 
     def __init__(self, url: str, *, outlasts_power_cuts: bool = False) -> None:
-        parsed = make_url(url)
+        parsed = _parsed(url)
         self.is_embedded = parsed.get_backend_name() == "sqlite"
         durable = "FULL" if outlasts_power_cuts else "NORMAL"
         made = partial(_sqlite, synchronous=durable) if self.is_embedded else _sql_server
@@ -190,6 +190,13 @@ class Database:
                 return step(connection)
         with self.engine.connect() as connection, connection.begin():
             return step(connection)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (sa.exc.ArgumentError, ValueError):  # whose words could show the password
+        raise WrongDatabase("DATABASE_URL cannot be used: it can't be read as a URL.") from None
 
 
 def _reason_not_to_start(error: DriverError) -> str | None:

@@ -45,7 +45,7 @@ from pipeline.removal import Retention
 from pipeline.watchdog import STUCK_SECONDS
 from pipeline.worker_loop import Processor
 from settings import MIB, Settings
-from storage import Storage, open_storage
+from storage import Storage, check_folders, open_storage
 from webhook import Deliveries
 from work_queue.claims import work_is_due
 from work_queue.expired_claims import release_expired
@@ -224,9 +224,10 @@ def _wake_idle(processes: int) -> None:
 
 @worker_init.connect
 def _check_settings(**_: Any) -> None:
-    """In the parent, before it forks: a wrong DATABASE_URL or bucket ends it with one line."""
+    """In the parent, before it forks: a wrong database, folder or bucket ends it with one line."""
     os.umask(settings.PRIVATE)
     open_storage(settings.load())
+    check_folders(settings.load())
     with closing(Database(settings.load().database_url)) as db:
         migrations.prepare(db)
 

@@ -20,4 +20,5 @@ def index() -> Response:
 
 if __name__ == "__main__":
     chosen = settings.load()
-    http_server.serve(lambda: bare, chosen.host, chosen.port, chosen.max_upload_bytes)
+    listener = http_server.listen(chosen.host, chosen.port)
+    http_server.serve(lambda: bare, listener, chosen.max_upload_bytes)

@@ -22,7 +22,7 @@ def run() -> None:
     chosen = settings.read(variables)
     if chosen.public_base_url == settings.Settings.public_base_url:
         variables["PUBLIC_BASE_URL"] = service.address(chosen)  # links follow HOST and PORT
-    service.check_port(chosen)
+    service.check_start(chosen)
     redis = None if redis_server.is_running(chosen.redis_url) else redis_server.find()
     with tempfile.TemporaryDirectory(prefix="redis-") as folder, Programs() as programs:
         if redis:

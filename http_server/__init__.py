@@ -13,6 +13,6 @@ A thread of the application is never with a client: it gets a request when the l
 there, and leaves the response to the connection. So a slow client costs a socket and nothing else.
 """
 
-from http_server.processes import serve
+from http_server.processes import listen, serve
 
-__all__ = ["serve"]
+__all__ = ["listen", "serve"]

@@ -28,16 +28,13 @@ BACKLOG = 2048
 SENT_BY_THREADS = 1024 * 1024  # from so many bytes on; less costs least if the event loop sends it
 BIND_ATTEMPTS = 5  # a second apart: processes that were killed may still hold the port
 PAUSE_SECONDS = 1  # before a process that died is replaced
+CANNOT_LISTEN = "HOST and PORT cannot be used: the API cannot listen on {}:{}: {}."
 
 MakeApplication = Callable[[], Any]
 
 
-def serve(make_application: MakeApplication, host: str, port: int, max_body_bytes: int) -> None:
-    """Serve until SIGTERM or SIGINT; each process makes an application of its own.
-
-    Raises SystemExit when nothing can listen there.
-    """
-    listener = listen(host, port)
+def serve(make_application: MakeApplication, listener: socket.socket, max_body_bytes: int) -> None:
+    """Serve until SIGTERM or SIGINT; each process makes an application of its own."""
     _allow_many_files()
     asked_to_stop, ask = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -126,15 +123,17 @@ def make_server(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises SystemExit when nothing can listen there."""
+    """A socket that listens. Raises SystemExit, in a sentence, when nothing can listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for attempts_left in reversed(range(BIND_ATTEMPTS)):
         try:
             return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        except socket.gaierror as error:
+            raise SystemExit(CANNOT_LISTEN.format(host, port, error.strerror)) from None
         except OSError as error:
             if not attempts_left:
                 reason = os.strerror(error.errno) if error.errno else str(error)
-                raise SystemExit(f"The API cannot listen on {host}:{port}: {reason}.") from None
+                raise SystemExit(CANNOT_LISTEN.format(host, port, reason)) from None
         time.sleep(1)
     raise AssertionError  # one of the attempts has returned or raised
 

@@ -68,7 +68,9 @@ def upgrade(db: Database) -> Version:
     The embedded one is copied before, to a file beside it. Raises WrongDatabase where it can't be
     migrated: then it is as it was.
     """
-    if not db.is_embedded:
+    if db.is_embedded:
+        embedded.check_file(db)
+    else:
         db.check_login()
     try:
         found = db.read(version_of)

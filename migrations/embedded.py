@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,9 +11,27 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from database import Database
+from database import Database, WrongDatabase
 
 logger = logging.getLogger(__name__)
+
+
+def check_file(db: Database) -> None:
+    """Raises WrongDatabase where SQLite could only say that it is unable to open the file."""
+    name = db.engine.url.database or ":memory:"
+    if not name.startswith((":memory:", "file:")) and (reason := _reason_against(Path(name))):
+        raise WrongDatabase(f"DATABASE_URL cannot be used: {reason}.")
+
+
+def _reason_against(file: Path) -> str | None:
+    file = file.absolute()
+    if not file.parent.is_dir():
+        return f"there is no folder {file.parent}"
+    if file.is_dir():
+        return f"{file} is a folder, but must be a file"
+    must_be_writable = [file.parent, *([file] if file.exists() else [])]  # its WAL stands beside it
+    locked = next((path for path in must_be_writable if not os.access(path, os.W_OK)), None)
+    return f"{locked} cannot be written to" if locked else None
 
 
 @contextmanager

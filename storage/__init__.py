@@ -8,7 +8,7 @@ and ``output.csv``; a bucket holds the same names behind its prefix.
 from settings import Settings
 from storage.base import Storage, StorageFull, StorageUnavailable, StoredFile, WrongStorage
 from storage.bucket import Bucket
-from storage.folders import Folders
+from storage.folders import FULL, Folders, check_writing
 from storage.names import (
     IMAGE_TYPES,
     IMMUTABLE,
@@ -29,11 +29,27 @@ __all__ = [
     "StorageUnavailable",
     "StoredFile",
     "WrongStorage",
+    "check_folders",
     "content_type",
     "image_name",
     "image_url",
     "open_storage",
 ]
+
+
+def check_folders(settings: Settings) -> None:
+    """Make the two folders, at the start; harmless where a bucket is used in their place.
+
+    Raises WrongStorage where one can't be made or written to. A full disk does not stop the start.
+    """
+    for variable in () if settings.storage_url else ("upload_dir", "processed_dir"):
+        folder = getattr(settings, variable).absolute()
+        try:
+            check_writing(folder)
+        except OSError as error:
+            if error.errno not in FULL:
+                reason = f"{folder} cannot be written to: {error.strerror}"
+                raise WrongStorage(f"{variable.upper()} cannot be used: {reason}.") from None
 
 
 def open_storage(settings: Settings) -> Storage:

@@ -23,7 +23,8 @@ from storage.names import OUTPUT_CSV
 SHARE_A_SYNC = 4
 syncfs: Any = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
 
-FULL_OR_BROKEN = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+FULL = {errno.ENOSPC, errno.EDQUOT}
+FULL_OR_BROKEN = {*FULL, errno.EROFS, errno.EIO}
 
 
 class Folders:
@@ -133,8 +134,7 @@ class Folders:
     def check(self) -> None:
         for folder in (self.upload_dir, self.processed_dir):
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-                _check_writing(folder)
+                check_writing(folder)
             except OSError as error:
                 raise StorageUnavailable(f"{folder} cannot be written to: {error}") from error
             self._check_space(folder)
@@ -145,8 +145,9 @@ class Folders:
             raise StorageFull(f"the disk of {folder} is almost full")
 
 
-def _check_writing(folder: Path) -> None:
-    """Write a file, read it and remove it. Raises OSError."""
+def check_writing(folder: Path) -> None:
+    """Make the folder; write a file, read it and remove it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = _part_of(folder / "readyz")
     try:
         path.write_bytes(PROBE)

@@ -10,6 +10,8 @@ def listen_error(host: str, port: int) -> str | None:
     """Why nothing can listen there, in the system's words; None when something can."""
     try:
         _listen(host, port).close()
+    except socket.gaierror as error:
+        return error.strerror
     except OSError as error:
         return os.strerror(error.errno) if error.errno else str(error)
     return None

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from contextlib import closing
 
 import requests
 
+import migrations
 from commands.support.ports import listen_error
 from commands.support.programs import Programs
+from database import Database
 from settings import Settings
+from storage import check_folders
 
 # Where to reach a server that listens on all addresses.
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+IN_USE = os.strerror(errno.EADDRINUSE)
 
 
 def address(settings: Settings) -> str:
@@ -23,11 +31,22 @@ def address(settings: Settings) -> str:
 def check_port(settings: Settings) -> None:
     """Raises SystemExit when the API could not listen on its port."""
     if reason := listen_error(settings.host, settings.port):
-        raise SystemExit(
-            f"The API cannot listen on {settings.host}:{settings.port}: {reason}. "
+        hint = (
             "If an earlier service still runs there, as after its `make run` was killed, end that "
             f"first; the variable PORT names another port, as in: make run PORT={settings.port + 1}"
         )
+        raise SystemExit(
+            f"HOST and PORT cannot be used: the API cannot listen on {settings.host}:"
+            f"{settings.port}: {reason}. {hint if reason == IN_USE else ''}".rstrip()
+        )
+
+
+def check_start(settings: Settings) -> None:
+    """Say once, in a sentence, what the API and the worker would each say; raises SystemExit."""
+    with closing(Database(settings.database_url)) as db:
+        migrations.prepare(db)
+    check_folders(settings)
+    check_port(settings)
 
 
 def start(programs: Programs, settings: Settings, environment: dict[str, str]) -> None:

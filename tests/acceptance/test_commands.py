@@ -206,6 +206,65 @@ def test_a_port_that_is_taken_is_said_in_one_line(run: Callable[..., Run]) -> No
         assert refused.ended() == 1
     assert refused.output.count("\n") == 1
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in refused.output
+    assert refused.output.startswith("HOST and PORT cannot be used:")
+
+
+PROGRAMS = {
+    "app": ["app.py"],
+    "worker": ["-m", "celery", "-A", "worker", "worker"],
+    "run": ["-m", "commands", "run"],
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("DATABASE_URL", "sqlite:///{here}/nowhere/a.db", "there is no folder {here}/nowhere"),
+        ("DATABASE_URL", "sqlite://a@b:c", "it can't be read as a URL"),
+        ("UPLOAD_DIR", "{here}/file", "{here}/file cannot be written to: File exists"),
+        (
+            "PROCESSED_DIR",
+            "/proc/images",
+            "/proc/images cannot be written to: No such file",
+        ),
+        (
+            "HOST",
+            "nowhere.invalid",
+            "the API cannot listen on nowhere.invalid:",
+        ),
+    ],
+)
+def test_what_cannot_be_used_stops_the_start_with_one_sentence(
+    tmp_path: Path, program: str, variable: str, value: str, reason: str
+) -> None:
+    if program == "worker" and variable == "HOST":
+        return  # it listens nowhere
+    (tmp_path / "file").touch()
+    own = {
+        "PORT": str(free_port()),
+        "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/run.db",
+        "UPLOAD_DIR": str(tmp_path / "uploads"),
+        "PROCESSED_DIR": str(tmp_path / "processed"),
+        variable: value.format(here=tmp_path),
+    }
+
+    ended = subprocess.run(
+        [sys.executable, *PROGRAMS[program]],
+        cwd=ROOT,
+        env={**os.environ, **own},  # noqa: TID251 - passed on
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+    assert ended.returncode == 1
+    *celery_s, sentence = ended.stderr.splitlines()
+    assert variable in sentence
+    assert reason.format(here=tmp_path) in sentence
+    assert "Traceback" not in ended.stderr
+    assert program == "worker" or not celery_s
 
 
 @pytest.mark.parametrize(

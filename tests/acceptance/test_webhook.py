@@ -6,12 +6,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import requests
 import standardwebhooks
 
 from tests.acceptance.conftest import SECRET
 from tests.conftest import photo_urls
 from tests.origin import Origin, Received, content, redirect, retry_later
-from tests.system import System, csv_of, eventually
+from tests.system import PATIENCE, System, csv_of, eventually
+
+OwnSystem = Callable[..., System]
+NEXT_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="  # noqa: S105
 
 
 def notified(system: System, request_id: str) -> dict[str, Any]:
@@ -160,3 +164,15 @@ def test_before_the_request_is_completed_its_webhook_waits(system: System, origi
 
     assert (webhook["url"], webhook["status"], webhook["attempts"]) == (hook, "Pending", [])
     assert notified(system, request_id)["status"] == "Delivered"
+
+
+def test_while_a_secret_is_replaced_both_sign(own_system: OwnSystem, origin: Origin) -> None:
+    system = own_system(WEBHOOK_SECRET=f"{SECRET} {NEXT_SECRET}")
+    hook = origin.on("/hook-two-secrets", content())
+
+    tried = requests.post(f"{system.url}/webhooks/test", {"webhook_url": hook}, timeout=PATIENCE)
+
+    assert tried.json()["signed"] is True
+    (request,) = received(origin, "/hook-two-secrets")
+    for secret in (SECRET, NEXT_SECRET):
+        standardwebhooks.Webhook(secret).verify(request.body, dict(request.headers))

@@ -162,5 +162,15 @@ def test_a_file_that_is_no_database_ends_the_start_in_words(tmp_path: Path) -> N
 
 
 def test_a_folder_that_is_not_there_ends_the_start_in_words(tmp_path: Path) -> None:
-    with pytest.raises(WrongDatabase, match="DATABASE_URL cannot be used: unable to open"):
+    with pytest.raises(WrongDatabase, match=f"there is no folder {tmp_path}/nowhere"):
         migrations.prepare(Database(f"sqlite:///{tmp_path}/nowhere/a.db"))
+    with pytest.raises(WrongDatabase, match=f"cannot be used: {tmp_path} is a folder"):
+        migrations.prepare(Database(f"sqlite:///{tmp_path}"))
+
+
+def test_what_is_no_url_ends_the_start_in_words() -> None:
+    with pytest.raises(
+        WrongDatabase, match="DATABASE_URL cannot be used: it can't be read"
+    ) as stopped:
+        Database("mssql+pyodbc://sa:hunter2@server:first/images")
+    assert "hunter2" not in str(stopped.value)

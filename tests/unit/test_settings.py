@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 import settings
 from settings import Settings, WrongSetting
+
+SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 
 
 def test_without_an_environment_every_setting_has_its_default() -> None:
@@ -59,6 +63,10 @@ def test_every_setting_can_be_given() -> None:
         ("STORAGE_URL", "s3://images?region=eu-west-1"),
         ("WEBHOOK_SECRET", "not base64!"),
         ("WEBHOOK_SECRET", "c2hvcnQ="),
+        ("WEBHOOK_SECRET", f"whsec_{base64.b64encode(bytes(32)).decode()}"),
+        ("WEBHOOK_SECRET", f"whsec_{base64.b64encode(b'secret' * 8).decode()}"),
+        ("WEBHOOK_SECRET", f"{SECRET} short"),
+        ("WEBHOOK_SECRET", f"{SECRET} {SECRET} {SECRET}"),
         ("WEBHOOK_SCHEDULE", "soon"),
         ("WEBHOOK_SCHEDULE", "-1"),
         ("ALLOWED_PRIVATE_HOSTS", "localhost:80"),
@@ -80,6 +88,12 @@ def test_every_setting_can_be_given() -> None:
 def test_a_wrong_value_stops_the_start_and_names_its_variable(variable: str, value: str) -> None:
     with pytest.raises(WrongSetting, match=rf"^{variable} .* must be "):
         settings.read({variable: value})
+
+
+def test_a_secret_may_stand_beside_the_one_that_replaces_it() -> None:
+    assert settings.read({"WEBHOOK_SECRET": SECRET}).webhook_secret == SECRET
+    both = settings.read({"WEBHOOK_SECRET": f" {SECRET}  {SECRET[6:]} "}).webhook_secret
+    assert both == f"{SECRET} {SECRET[6:]}"
 
 
 def test_a_wrong_secret_is_not_repeated() -> None:
