@@ -11,6 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from api import access_log, form, idempotency
 from api.authentication import caller, check_still_valid
+from api.content_encoding import unpack_body
 from api.key_limits import of_full_room, room_for_images
 from api.problems import Problem
 from api.service import Service, service
@@ -31,6 +32,7 @@ routes = Blueprint("upload", __name__)
 def upload() -> tuple[Response, int, dict[str, str]]:
     my = service()
     room = room_for_images()
+    unpack_body(my.settings.max_upload_bytes)
     file_name, content = _uploaded_csv()
     new = replace(form.new_request(file_name, request.values), key_id=caller().key_id)
     access_log.name_request(new.public_id)
