@@ -21,6 +21,7 @@ from api import (
     access_log,
     authentication,
     callers,
+    cross_origin,
     file_routes,
     health_routes,
     problems,
@@ -64,6 +65,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     access_log.register(app)
     for check in (
         callers.check_host,
+        cross_origin.answer_preflight,
         callers.check_page,
         authentication.identify,
         rate_limits.check,
@@ -85,7 +87,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(routes.routes)
     app.add_url_rule("/", "page", lambda: render_template("index.html"))
-    for finish in (rate_limits.tell, authentication.audit, _harden):
+    for finish in (rate_limits.tell, authentication.audit, _harden, cross_origin.allow):
         app.after_request(finish)
     return app
 

@@ -53,6 +53,7 @@ class Settings:
     redis_url: str = "redis://127.0.0.1:6379/0"
     public_base_url: str = "http://127.0.0.1:5000"
     trusted_hosts: frozenset[str] = frozenset()
+    cors_origins: frozenset[str] = frozenset()
     upload_dir: Path = Path("uploads")
     processed_dir: Path = Path("processed_images")
     storage_url: str = ""
@@ -228,6 +229,19 @@ def _names(text: str) -> frozenset[str]:
     return names
 
 
+def _origins(text: str) -> frozenset[str]:
+    return frozenset(_origin(part.strip().lower()) for part in text.split(","))
+
+
+def _origin(text: str) -> str:
+    """As browsers spell it: in lower case, without the usual port."""
+    parts = urlsplit(text)
+    _check(parts.scheme in ("http", "https") and bool(HOST_NAME.fullmatch(parts.hostname or "")))
+    _check(text == f"{parts.scheme}://{parts.netloc}" and "@" not in parts.netloc)
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return text.removesuffix(f":{usual}") if parts.port == usual else text
+
+
 def _private_hosts(text: str) -> frozenset[tuple[str, int]]:
     return frozenset(_private_host(part.strip()) for part in text.split(","))
 
@@ -277,6 +291,10 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     ),
     "public_base_url": (_url("http", "https"), "a URL that starts with http:// or https://"),
     "trusted_hosts": (_names, "names or addresses without ports, as in images.example,10.0.0.5"),
+    "cors_origins": (
+        _origins,
+        "origins without a path, as in https://shop.example,http://[::1]:3000",
+    ),
     "upload_dir": (Path, "a folder"),
     "processed_dir": (Path, "a folder"),
     "storage_url": (

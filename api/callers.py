@@ -1,4 +1,4 @@
-"""Who may call: under a name of this service, and no page of another."""
+"""Who may call: under a name of this service, and no page of another site that is not listed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import request
 
+from api import cross_origin
 from api.authentication import READING
 from api.problems import Problem
 from api.service import service
@@ -35,10 +36,10 @@ def check_host() -> None:
 
 
 def check_page() -> None:
-    """Refuse what a page of another site sends. Browsers say so in Sec-Fetch-Site, older ones only
-    by Origin; programs send neither.
+    """Refuse what a page of another site sends, unless CORS_ORIGINS lists it. Browsers say so in
+    Sec-Fetch-Site, older ones only by Origin; programs send neither.
     """
-    if request.method in READING:
+    if request.method in READING or cross_origin.is_listed():
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if not (site in OWN_PAGES if site else origin is None or _is_own(origin)):

@@ -148,3 +148,39 @@ def test_a_name_of_300_digits_is_not_found(system: System, path: str) -> None:
 
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+SHOP = "https://shop.example"
+
+
+def test_a_listed_origin_may_send_read_and_ask_before(own_system: OwnSystem) -> None:
+    system = own_system(CORS_ORIGINS=f"{SHOP},http://localhost:3000")
+    asking = {"Origin": SHOP, "Access-Control-Request-Method": "POST"}
+
+    may_it = requests.options(f"{system.url}/upload", headers=asking, timeout=PATIENCE)
+    sent = uploaded(system, Origin=SHOP, Sec_Fetch_Site="cross-site")
+    not_found = system.get("/nowhere", headers={"Origin": SHOP})
+
+    assert may_it.status_code == 204
+    assert "POST" in may_it.headers["Access-Control-Allow-Methods"]
+    assert may_it.headers["Access-Control-Allow-Headers"] == "Authorization, *"
+    assert (sent.status_code, not_found.status_code) == (202, 404)
+    for answer in (may_it, sent, not_found):
+        assert answer.headers["Access-Control-Allow-Origin"] == SHOP
+        assert answer.headers["Access-Control-Expose-Headers"] == "*"
+        assert "Origin" in answer.headers["Vary"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "page", ["https://shop.example.evil.example", "http://shop.example", "null", f"{SHOP}:8443"]
+)
+def test_an_origin_that_is_not_listed_may_nothing(own_system: OwnSystem, page: str) -> None:
+    system = own_system(CORS_ORIGINS=SHOP)
+    asking = {"Origin": page, "Access-Control-Request-Method": "POST"}
+
+    may_it = requests.options(f"{system.url}/upload", headers=asking, timeout=PATIENCE)
+
+    assert code_of(uploaded(system, Origin=page)) == (403, "foreign_page")
+    for answer in (may_it, system.get("/healthz", headers={"Origin": page})):
+        assert not [name for name in answer.headers if name.startswith("Access-Control-")]

@@ -365,3 +365,32 @@ def test_where_keys_are_needed_the_page_asks_for_one(
     page.says("state", "Completed")
     page.part("sign-out").click()
     page.says("sign-in", "Sign in with your key")
+
+
+CALLS = """
+const [service, csv, answer] = arguments;
+const form = new FormData();
+form.append("file", new Blob([csv]), "products.csv");
+fetch(`${service}/upload`, {
+  method: "POST", body: form, headers: { "Authorization": "Basic eA==", "Idempotency-Key": "page" },
+})
+  .then(async (sent) => [sent.status, sent.headers.get("Location"), await sent.json()])
+  .then(answer, (error) => answer([0, null, String(error)]));
+"""
+
+
+def test_a_page_of_a_listed_origin_may_call_and_of_another_not(
+    own_system: Callable[..., System], origin: Origin, browser: Chrome
+) -> None:
+    system = own_system(CORS_ORIGINS=f"https://shop.example,{origin.url('')}")
+    is_html = {"Content-Type": "text/html"}
+    page = origin.on("/shop.html", content(b"<title>shop</title>", headers=is_html))
+    csv = csv_of(("Cup", origin.url("/none.jpg")))
+
+    browser.get(page)
+    status, location, body = browser.execute_async_script(CALLS, system.url, csv)
+    assert (status, location) == (202, f"/status/{body['request_id']}")
+
+    browser.get(page.replace("127.0.0.1", "localhost"))
+    status, *_ = browser.execute_async_script(CALLS, system.url, csv)
+    assert status == 0

@@ -32,6 +32,7 @@ def test_every_setting_can_be_given() -> None:
             "BLOCKED_HOSTS": "Shop.example, *.victim.example, 192.0.2.7, 2001:db8::/32",
             "CONTACT_URL": "mailto:images@shop.example",
             "LOG_FORMAT": "json",
+            "CORS_ORIGINS": "https://Shop.example:443, http://localhost:3000,http://[::1]:80",
         }
     )
 
@@ -41,6 +42,7 @@ def test_every_setting_can_be_given() -> None:
     assert given.allowed_ports == {80, 81}
     networks = {"192.0.2.7/32", "2001:db8::/32"}
     assert given.blocked_hosts == {"shop.example", "victim.example"} | networks
+    assert given.cors_origins == {"https://shop.example", "http://localhost:3000", "http://[::1]"}
     assert given.contact_url == "mailto:images@shop.example"
     assert given.log_format == "json"
 
@@ -56,6 +58,12 @@ def test_every_setting_can_be_given() -> None:
         ("PUBLIC_BASE_URL", "images.example"),
         ("TRUSTED_HOSTS", "https://images.example"),
         ("TRUSTED_HOSTS", "images.example:443"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "null"),
+        ("CORS_ORIGINS", "https://*.shop.example"),
+        ("CORS_ORIGINS", "https://shop.example/"),
+        ("CORS_ORIGINS", "https://user@shop.example"),
+        ("CORS_ORIGINS", "https://shop.example:port"),
         ("STORAGE_URL", "images"),
         ("STORAGE_URL", "https://images.s3.amazonaws.com"),
         ("STORAGE_URL", "s3:///prefix"),
