@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +12,19 @@ from typing import Any, Self
 
 from outbound.errors import OutboundError
 
+logger = logging.getLogger(__name__)
+
 TEMPORARY_FAILURES = {socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY, socket.EAI_SYSTEM}
 
 # Of names inside and of names that nobody has: this sentence does not tell which are inside. Their
 # codes differ, for the operator.
 NOT_FOUND = "The host {host} was not found at a public address."
+# Of an address that stands in the URL itself, which tells nobody anything.
+NOT_PUBLIC_ITSELF = (
+    "The address {host} is not public; the operator of the service can allow it, with the setting "
+    "ALLOWED_PRIVATE_HOSTS={entry}."
+)
+MAX_LOGGED = 100  # addresses of names inside, for the operator: each once
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -37,6 +46,35 @@ NOT_PUBLIC = [  # beyond what ipaddress knows, which differs from one Python to 
         "3fff::/20",  # documentation (RFC 9637)
     )
 ]
+
+ALLOWABLE = [  # what an operator may mean to allow; not link-local, where clouds keep secrets
+    ipaddress.ip_network(network)
+    for network in (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::1",
+        "fc00::/7",
+    )
+]
+LOCALHOST = ("127.0.0.1", "::1")
+
+
+def private_entry(host: str, port: int) -> str | None:
+    """How ALLOWED_PRIVATE_HOSTS would name an inner address, or localhost; None for other hosts."""
+    is_localhost = host.lower().rstrip(".") == "localhost"
+    try:
+        named = [ipaddress.ip_address(each) for each in (LOCALHOST if is_localhost else (host,))]
+    except ValueError:
+        return None
+    if not any(named[0] in network for network in ALLOWABLE):
+        return None
+    return ",".join(_entry(address, port) for address in named)
+
+
+def _entry(address: IpAddress, port: int) -> str:
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
 
 def delivered_to(address: IpAddress) -> IpAddress:
@@ -100,6 +138,7 @@ class AddressPolicy:
         self.ports = ports
         self.blocked = blocked
         self.private_hosts = private_hosts
+        self._logged: set[str] = set()
         # The system's look-up cannot be given a deadline, but its caller can stop waiting.
         self.lookups = ThreadPoolExecutor(lookups, "look-up")
 
@@ -117,21 +156,40 @@ class AddressPolicy:
         if is_blocked:
             raise OutboundError("blocked_host", f"The host {host} is blocked in this service.")
 
-    def allows_port(self, port: int) -> bool:
-        return port in self.ports or any(port == open_port for _, open_port in self.private_hosts)
-
     def look_up(self, host: str, port: int, seconds: float) -> list[SocketAddress]:
         """Where to connect to, best first, never empty.
 
-        Raises OutboundError if one address of the host is forbidden, without saying which, and
-        TimeoutError.
+        Raises OutboundError if one address of the host is forbidden, without saying which (the log
+        does), and TimeoutError.
         """
         found = self._resolve(host, port, seconds)
         for _, sockaddr in found:
             self._check_blocked(self.blocked.has_address(sockaddr[0]), host)
-            if not self.allows(ipaddress.ip_address(sockaddr[0]), port):
-                raise OutboundError("forbidden_address", NOT_FOUND.format(host=host))
+            if not self.allows(address := ipaddress.ip_address(sockaddr[0]), port):
+                entry = private_entry(host, port)
+                if entry is None and not is_public(address):
+                    self._log(host, _entry(address, port))
+                sentence = NOT_PUBLIC_ITSELF if entry else NOT_FOUND
+                raise OutboundError("forbidden_address", sentence.format(host=host, entry=entry))
         return found
+
+    def _log(self, host: str, entry: str) -> None:
+        """Whom the sentence for users does not tell it."""
+        if entry not in self._logged and len(self._logged) < MAX_LOGGED:
+            self._logged.add(entry)
+            logger.warning(
+                "%s was not asked: %s is not public, and ALLOWED_PRIVATE_HOSTS lacks it",
+                *(host, entry),
+            )
+
+    def check_port(self, host: str, port: int) -> None:
+        """Raises OutboundError for a port that is open nowhere."""
+        if port in self.ports or any(port == open_port for _, open_port in self.private_hosts):
+            return
+        sentence = f"Port {port} is not open to this service."
+        if entry := private_entry(host, port):
+            sentence = NOT_PUBLIC_ITSELF.format(host=host, entry=entry)
+        raise OutboundError("forbidden_port", sentence)
 
     def _resolve(self, host: str, port: int, seconds: float) -> list[SocketAddress]:
         looking = self.lookups.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)

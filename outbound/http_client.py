@@ -162,8 +162,7 @@ class HttpClient:
             raise OutboundError("invalid_url", NO_WEB_ADDRESS) from error
         if parts.username is not None:
             raise OutboundError("invalid_url", "The address must not have a user or a password.")
-        if not self._policy.allows_port(port):
-            raise OutboundError("forbidden_port", f"Port {port} is not open to this service.")
+        self._policy.check_port(parts.hostname or "", port)
         self._policy.check_name(parts.hostname or "")
         return request
 

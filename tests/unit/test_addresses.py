@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import settings
 from outbound import HttpClient, OutboundError, is_public
 from tests.origin import Origin, Resolver
 
@@ -231,3 +232,43 @@ def test_a_port_opened_for_one_private_host_is_not_open_for_the_internet() -> No
 @given(rest=st.text())
 def test_any_text_as_a_url_gets_a_refusal_and_nothing_worse(closed: HttpClient, rest: str) -> None:
     assert refusal(closed, f"http://{rest}").code in {"invalid_url", "forbidden_port"}
+
+
+@pytest.mark.parametrize(
+    ("url", "entry"),
+    [
+        ("http://10.0.0.5/a.jpg", "10.0.0.5:80"),
+        ("http://192.168.1.7:8901/a.jpg", "192.168.1.7:8901"),
+        ("https://[fd00::5]/a.jpg", "[fd00::5]:443"),
+        ("http://LocalHost:8901/a.jpg", "127.0.0.1:8901,[::1]:8901"),
+    ],
+)
+def test_of_an_inner_address_in_the_url_itself_the_setting_is_named(
+    client: HttpClient, url: str, entry: str
+) -> None:
+    said = str(refusal(client, url))
+
+    assert "is not public; the operator of the service can allow it" in said
+    assert said.endswith(f"ALLOWED_PRIVATE_HOSTS={entry}.")
+    assert settings.read({"ALLOWED_PRIVATE_HOSTS": entry}).allowed_private_hosts
+
+
+@pytest.mark.parametrize("url", ["http://169.254.169.254/", "http://[fe80::1]/", "http://0.0.0.0/"])
+def test_where_clouds_keep_secrets_no_setting_is_offered(client: HttpClient, url: str) -> None:
+    assert "ALLOWED_PRIVATE_HOSTS" not in str(refusal(client, url))
+
+
+def test_the_log_tells_the_operator_where_a_name_inside_leads_once(
+    resolver: Resolver, caplog: pytest.LogCaptureFixture
+) -> None:
+    resolver["intranet.example"] = ["10.20.30.40"]
+    client = HttpClient(
+        allowed_ports=frozenset({80}), allowed_private_hosts=frozenset(), connections=1
+    )
+
+    said = [str(refusal(client, "http://intranet.example/")) for _ in range(3)]
+    client.close()
+
+    assert not any("ALLOWED_PRIVATE_HOSTS" in sentence for sentence in said)
+    (line,) = caplog.messages
+    assert line.startswith("intranet.example was not asked: 10.20.30.40:80 is not public")
