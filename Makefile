@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo schema migrate key keys revoke verify sqlserver-check test check bench needs clean
+.PHONY: help run demo schema migrate key keys revoke verify sqlserver-check test check api-check bench needs clean
 
 help:
 	@echo "make run     start Redis (if none is running), the API and a worker; Ctrl-C stops them"
@@ -14,6 +14,7 @@ help:
 	@echo "make verify  say whether rows, counters and files agree; FIX=1 removes files that no request has"
 	@echo "make test    run all tests"
 	@echo "make check   run the lint, the type checks, and the tests with their coverage"
+	@echo "make api-check   send the API thousands of requests made up from its description; some minutes"
 	@echo "make bench   measure the service, about 40 minutes; QUICK=1 is a smoke test; ONLY=throughput,growth PHOTOS=folder"
 	@echo "make schema and make sqlserver-check, with DATABASE_URL=mssql+pyodbc://...: see docs/sqlserver.md"
 	@echo "make clean   remove .venv and caches, never data"
@@ -57,6 +58,9 @@ check: $(VENV)/installed-dev needs
 	$(BIN)/coverage run -m pytest -n 4 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+api-check: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.api_check --max-examples $(or $(EXAMPLES),300)
 
 bench: $(VENV)/installed-dev
 	@$(BIN)/python -u -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PHOTOS),--photos $(PHOTOS))

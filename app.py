@@ -22,6 +22,7 @@ from api import (
     authentication,
     callers,
     cross_origin,
+    docs_routes,
     file_routes,
     health_routes,
     problems,
@@ -60,6 +61,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = chosen.max_upload_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False  # /requests/ is /requests
+    app.url_map.merge_slashes = False  # but //requests is nothing, and no redirect to it
     install(app, _service(chosen))
     problems.register(app)
     access_log.register(app)
@@ -84,6 +86,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
         session_routes,
         file_routes,
         health_routes,
+        docs_routes,
     ):
         app.register_blueprint(routes.routes)
     app.add_url_rule("/", "page", lambda: render_template("index.html"))

@@ -21,6 +21,7 @@ CSV_STATUSES = {  # the others are 422
     "too_many_rows": 413,
     "too_many_images": 413,
 }
+CODES = {416: "range_not_satisfiable"}  # the phrase is another from one Python to the next
 
 
 class Problem(Exception):
@@ -46,9 +47,9 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.extra = extra
 
-    def response(self) -> Response:
-        """The problem as an HTTP response; its type is a URN, as there is no page to link to."""
-        body = {
+    def body(self) -> dict[str, Any]:
+        """The members of the response; its type is a URN, as there is no page to link to."""
+        return {
             "type": f"urn:problem-type:{self.code}",
             "title": self.status.phrase,
             "status": int(self.status),
@@ -56,8 +57,10 @@ class Problem(Exception):
             "detail": self.detail,
             **self.extra,
         }
+
+    def response(self) -> Response:
         return Response(
-            json.dumps(body, ensure_ascii=False),
+            json.dumps(self.body(), ensure_ascii=False),
             status=int(self.status),
             headers=self.headers,
             content_type="application/problem+json",
@@ -99,7 +102,7 @@ def _from_werkzeug(error: HTTPException) -> Response:
         for name, value in error.get_headers()
         if name.lower() not in ("content-type", "content-length")
     }
-    code = status.phrase.lower().replace(" ", "_").replace("-", "_")
+    code = CODES.get(status) or status.phrase.lower().replace(" ", "_").replace("-", "_")
     return Problem(status, code, error.description or status.description, headers=kept).response()
 
 

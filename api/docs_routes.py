@@ -1,0 +1,65 @@
+"""``GET /openapi.json``, the description of the API, and ``GET /docs``, the same to read."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template, request
+from markupsafe import Markup, escape
+
+import settings
+from api.openapi import document, errors
+from api.service import service
+
+routes = Blueprint("docs", __name__)
+
+
+@routes.get("/openapi.json")
+def description() -> Response:
+    return _cached(jsonify(_document()))
+
+
+@routes.get("/docs")
+def docs() -> Response:
+    # Links are relative, as those of the other page: the service may be behind a path of a proxy.
+    root = "../" if request.path.endswith("/") else "./"
+    everywhere = {*errors.EVERYWHERE, *errors.OF_THE_API, *errors.OF_A_CHANGE}
+    page = render_template(
+        "docs.html", api=_document(), root=root, everywhere=everywhere, resolve=_resolve
+    )
+    return _cached(Response(page, mimetype="text/html"))
+
+
+def _document() -> dict[str, Any]:
+    return document(service().settings.public_base_url, settings.version())
+
+
+def _resolve(part: dict[str, Any], api: dict[str, Any]) -> dict[str, Any]:
+    """A part of the description, or the one that it refers to."""
+    found = api
+    for name in part.get("$ref", "").split("/")[1:]:
+        found = found[name]
+    return found if "$ref" in part else part
+
+
+def _cached(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+@routes.app_template_filter("prose")
+def prose(text: str) -> Markup:
+    """Text of the description as HTML: paragraphs, ``code`` and **strong** words."""
+    html = str(escape(text))
+    html = re.sub(r"`([^`]+)`", r"<code>\1</code>", html)
+    html = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", html)
+    return Markup("</p><p>".join(html.split("\n\n")))  # noqa: S704 - it was escaped above
+
+
+@routes.app_template_filter("as_json")
+def as_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

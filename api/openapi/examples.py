@@ -1,0 +1,103 @@
+"""The job that all examples show: README's, at an address of its own."""
+
+from __future__ import annotations
+
+BASE = "http://127.0.0.1:5000"
+ID = "7cbccea0-7f7b-4a92-958c-9671b54beafc"
+STATUS_URL = f"{BASE}/status/{ID}"
+CSV_URL = f"{BASE}/processed_images/{ID}/output.csv"
+INPUT_URL, OUTPUT_URL = "https://shop.example/rocket.jpg", f"{BASE}/processed_images/{ID}/1-1.jpg"
+
+ACCEPTED = {
+    "request_id": ID,
+    "status": "Pending",
+    "status_url": STATUS_URL,
+    "rows": 6,
+    "images": 12,
+}
+PROGRESS = {"total": 12, "completed": 11, "failed": 1, "pending": 0, "percent": 100.0}
+FACTS = {
+    "request_id": ID,
+    "status": "Completed",
+    "progress": PROGRESS,
+    "bytes_in": 709389,
+    "bytes_out": 313106,
+    "saved_percent": 55.9,
+    "file_name": "products.csv",
+    "options": {
+        "reduce_by": 50,
+        "format": "keep",
+        "max_width": None,
+        "max_height": None,
+        "max_bytes": None,
+        "keep_dimensions": False,
+    },
+    "created_at": "2026-11-22T02:57:10.386Z",
+    "completed_at": "2026-11-22T02:57:13.309Z",
+    "output_csv_url": CSV_URL,
+}
+IMAGE = {
+    "row": 1,
+    "position": 1,
+    "serial_number": "1",
+    "product_name": "Poster Rocket at Dusk",
+    "input_url": INPUT_URL,
+    "output_url": OUTPUT_URL,
+    "status": "Completed",
+    "attempts": 1,
+    "error": None,
+    "input_bytes": 112525,
+    "output_bytes": 47727,
+    "ratio": 0.4241,
+    "width": 640,
+    "height": 427,
+    "format": "jpeg",
+    "method": "quality",
+    "quality": 85,
+    "scale": 1.0,
+    "encodes": 1,
+    "target_met": True,
+    "missed_because": None,
+}
+WEBHOOK = {
+    "url": "https://shop.example/hook",
+    "status": "Delivered",
+    "next_attempt_at": None,
+    "attempts": [
+        {"at": "2026-11-22T02:57:13.402Z", "status_code": 204, "duration_ms": 38, "error": None}
+    ],
+}
+STATUS = {
+    **FACTS,
+    "webhook": WEBHOOK,
+    "images": [IMAGE],
+    "next": f"{STATUS_URL}?limit=1&after=1-1",
+}
+REQUESTS = {
+    "requests": [{**FACTS, "status_url": STATUS_URL}],
+    "next": f"{BASE}/requests?limit=1&before={ID}",
+}
+CHANGED = {"request_id": ID, "status_url": STATUS_URL}
+NOTIFIED = {"request_id": ID, "webhook_url": "https://shop.example/hook"}
+TESTED = {
+    "webhook_url": "https://shop.example/hook",
+    "delivered": True,
+    "status_code": 204,
+    "duration_ms": 41,
+    "error": None,
+    "signed": True,
+}
+COMPLETED = {
+    "type": "request.completed",
+    "request_id": ID,
+    "status": "Completed",
+    "progress": PROGRESS,
+    "bytes_in": 709389,
+    "bytes_out": 313106,
+    "output_csv_url": CSV_URL,
+    "status_url": STATUS_URL,
+    "output_images": [{"row": 1, "input_url": INPUT_URL, "output_url": OUTPUT_URL}],
+}
+TEST = {"type": "webhook.test", "status_url": BASE}
+HEALTHY = {"status": "ok", "version": "0.2.0"}
+READY = {"status": "ok", "database": "ok", "storage": "ok", "redis": "ok"}

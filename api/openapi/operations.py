@@ -1,0 +1,359 @@
+"""Every route: what it takes, what it answers, and how it is called with curl."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from api.openapi import errors, examples, inputs, schemas
+from api.openapi.examples import BASE, ID
+from storage import IMAGE_TYPES
+
+Json = dict[str, Any]
+
+OF_A_FILE = ("ETag", "Cache-Control", "Last-Modified")
+OPTION_ERRORS = tuple(f"invalid_{name}" for name in inputs.OPTIONS)
+
+
+def _operation(
+    operation_id: str,
+    tag: str,
+    summary: str,
+    description: str,
+    responses: Json,
+    *,
+    parameters: Iterable[str] = (),
+    body: Json | None = None,
+    problems: Iterable[str] = (),
+    curl: str,
+) -> Json:
+    return {
+        "operationId": operation_id,
+        "tags": [tag],
+        "summary": summary,
+        "description": description,
+        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in parameters],
+        **({"requestBody": {"required": True, "content": body}} if body else {}),
+        "responses": {**responses, **errors.responses((*problems, *errors.EVERYWHERE))},
+        "x-codeSamples": [{"lang": "Shell", "label": "curl", "source": curl}],
+    }
+
+
+def _with_key(operation: Json) -> Json:
+    """An operation of the API: a key may be needed for it."""
+    return {**operation, "security": [{}, {"key": []}]}
+
+
+def _api(*arguments: Any, problems: Iterable[str] = (), **options: Any) -> Json:
+    also = (*problems, *errors.OF_THE_API, "database_unavailable")
+    return _with_key(_operation(*arguments, problems=also, **options))
+
+
+def _change(*arguments: Any, problems: Iterable[str] = (), **options: Any) -> Json:
+    return _api(*arguments, problems=(*problems, *errors.OF_A_CHANGE), **options)
+
+
+def _answer(
+    description: str,
+    schema: str,
+    example: Any,
+    *,
+    headers: Iterable[str] = (),
+    links: Json | None = None,
+) -> Json:
+    content = {"schema": schemas.ref(schema), "examples": {"answer": {"value": example}}}
+    return {
+        "description": description,
+        **_with_headers(headers),
+        "content": {"application/json": content},
+        **({"links": links} if links else {}),
+    }
+
+
+def _with_headers(names: Iterable[str]) -> Json:
+    listed = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {"headers": listed} if listed else {}
+
+
+def _content(description: str, types: Iterable[str], headers: Iterable[str] = ()) -> Json:
+    """An answer that is no JSON: a page, or a file."""
+    content: Json = {each: {} for each in types}
+    return {"description": description, **_with_headers(headers), "content": content}
+
+
+def _links(expression: str, *operation_ids: str) -> Json:
+    """What may be done next with the request whose id is there."""
+    return {
+        name: {"operationId": name, "parameters": {"request_id": expression}}
+        for name in operation_ids
+    }
+
+
+OUTPUT_CSV: Json = {
+    "getOutputCsv": {
+        "operationId": "getFile",
+        "parameters": {"request_id": "$response.body#/request_id", "name": "output.csv"},
+        "description": "Once the request is completed.",
+    }
+}
+NOT_MODIFIED: Json = {
+    "description": "Not Modified: what you have is right.",
+    **_with_headers(["ETag"]),
+}
+OF_ONE = ("getStatus", "retryRequest", "cancelRequest", "sendWebhookAgain", "deleteRequest")
+OF_AN_ID = ("invalid_request_id", "request_not_found")
+FORM: Mapping[str, Json] = {
+    "application/x-www-form-urlencoded": {"schema": inputs.TEST_FORM},
+    "multipart/form-data": {"schema": inputs.TEST_FORM},
+}
+CSV_EXAMPLE = "S. No.,Product Name,Input Image Urls\n1,Poster,https://shop.example/rocket.jpg\n"
+
+upload = _change(
+    "uploadCsv",
+    "Jobs",
+    "Upload a CSV of products",
+    "The file is stored with its rows, and its images are worked on. It comes as the field `file` "
+    "of a multipart form, with the options as further fields, or as the whole body with the type "
+    "`text/csv` and the options in the query. Fields left empty take their default; the names "
+    "work in camel case too (`webhookUrl`). A file with a problem is refused whole, with every "
+    "problem by row, line and column, up to 100.",
+    {
+        "202": _answer(
+            "Accepted: the work begins.",
+            "Accepted",
+            examples.ACCEPTED,
+            headers=["Location"],
+            links=_links("$response.body#/request_id", *OF_ONE),
+        )
+    },
+    parameters=("IdempotencyKey", *(f"Option_{name}" for name in inputs.OPTIONS)),
+    body={
+        "multipart/form-data": {
+            "schema": inputs.UPLOAD_FORM,
+            "encoding": {"file": {"contentType": "text/csv"}},
+        },
+        "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+        "application/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+    },
+    problems=(
+        *("missing_file", "invalid_idempotency_key", "upload_in_progress", "not_a_csv"),
+        *("unsupported_media_type", "too_many_rows", "too_many_images", "invalid_csv"),
+        *("unknown_field", "invalid_fields", *OPTION_ERRORS, "idempotency_key_reused"),
+        *("storage_full", "storage_unavailable"),
+    ),
+    curl=f"curl -F file=@products.csv -F reduce_by=60 -F format=webp {BASE}/upload",
+)
+get_status = _api(
+    "getStatus",
+    "Jobs",
+    "How far a request is, with a page of its images",
+    "`Pending`, then `Processing`, then `Completed`, also when some images failed: `progress` "
+    "counts them. While the work goes on, `Retry-After` says when to ask again. Images come in "
+    "the order of the CSV, in pages; `next` is the link to the next one.",
+    {
+        "200": _answer(
+            "The status.",
+            "Status",
+            examples.STATUS,
+            headers=["ETag", "Cache-Control", "Retry-After"],
+            links=OUTPUT_CSV,
+        ),
+        "304": NOT_MODIFIED,
+    },
+    parameters=("RequestId", "Limit", "After", "ImageStatus", "ImageQ", "IfNoneMatch"),
+    problems=(*OF_AN_ID, "invalid_limit", "invalid_after", "invalid_status", "invalid_q"),
+    curl=f"curl '{BASE}/status/{ID}?limit=10&status=Failed'",
+)
+list_requests = _api(
+    "listRequests",
+    "Jobs",
+    "All requests, the newest first",
+    "In pages; `next` is the link to the next one.",
+    {
+        "200": _answer(
+            "A page of requests.",
+            "Requests",
+            examples.REQUESTS,
+            links=_links("$response.body#/requests/0/request_id", *OF_ONE),
+        )
+    },
+    parameters=("Limit", "Before", "RequestStatus", "RequestQ"),
+    problems=("invalid_limit", "invalid_before", "invalid_status", "invalid_q", "not_from_outside"),
+    curl=f"curl '{BASE}/requests?limit=10&status=Completed'",
+)
+delete_request = _change(
+    "deleteRequest",
+    "Jobs",
+    "Delete a request with all its files",
+    "Also while it runs. It is gone at once, its files within a minute.",
+    {"204": {"description": "No Content: it is gone."}},
+    parameters=("RequestId",),
+    problems=OF_AN_ID,
+    curl=f"curl -X DELETE {BASE}/requests/{ID}",
+)
+retry = _change(
+    "retryRequest",
+    "Jobs",
+    "Try the failed images again",
+    "Under the same names; the request is completed anew, with a new output CSV under the same "
+    "address and a new notification.",
+    {
+        "202": _answer(
+            "Accepted: so many images are tried again.",
+            "Retried",
+            {**examples.CHANGED, "retried": 1},
+            links=_links("$response.body#/request_id", "getStatus"),
+        )
+    },
+    parameters=("RequestId",),
+    problems=OF_AN_ID,
+    curl=f"curl -X POST {BASE}/requests/{ID}/retry",
+)
+cancel = _change(
+    "cancelRequest",
+    "Jobs",
+    "Stop the work on a request",
+    "What is done stays; all else ends `Failed` with the code `cancelled`.",
+    {
+        "202": _answer(
+            "Accepted: so many images were cancelled.",
+            "Cancelled",
+            {**examples.CHANGED, "cancelled": 3},
+            links=_links("$response.body#/request_id", "getStatus"),
+        )
+    },
+    parameters=("RequestId",),
+    problems=OF_AN_ID,
+    curl=f"curl -X POST {BASE}/requests/{ID}/cancel",
+)
+send_webhook = _change(
+    "sendWebhookAgain",
+    "Webhooks",
+    "Send the notification again",
+    "The same one, under the same `webhook-id`, at once.",
+    {"202": _answer("Accepted: it is sent.", "Notified", examples.NOTIFIED)},
+    parameters=("RequestId",),
+    problems=(*OF_AN_ID, "no_notification"),
+    curl=f"curl -X POST {BASE}/requests/{ID}/webhook",
+)
+test_webhook = _change(
+    "testWebhook",
+    "Webhooks",
+    "Try a receiver",
+    "Sends a `webhook.test`, signed as all are, once; the answer says what the receiver answered. "
+    "Two tests at a time are made.",
+    {"200": _answer("How it went, also where it failed.", "WebhookTested", examples.TESTED)},
+    body=dict(FORM),
+    problems=("missing_webhook_url", "invalid_webhook_url", "too_many_tests"),
+    curl=f"curl -d webhook_url=https://shop.example/hook {BASE}/webhooks/test",
+)
+get_file = _operation(
+    "getFile",
+    "Files",
+    "An image, or the output CSV",
+    "The links `output_url` and `output_csv_url` lead here. An image never changes; the output CSV "
+    "is your CSV with the columns `Output Image Urls` and `Errors`.",
+    {
+        "200": _content(
+            "The file.",
+            [*IMAGE_TYPES.values(), "text/csv"],
+            [*OF_A_FILE, "Accept-Ranges", "Content-Disposition"],
+        ),
+        "206": _content(
+            "Partial Content: the range that was asked for.",
+            [*IMAGE_TYPES.values(), "text/csv"],
+            [*OF_A_FILE, "Accept-Ranges", "Content-Range"],
+        ),
+        "304": NOT_MODIFIED,
+    },
+    parameters=("RequestId", "FileName", "Range", "IfNoneMatch"),
+    problems=(
+        *("invalid_request_id", "request_not_found", "file_not_found", "range_not_satisfiable"),
+        "storage_unavailable",
+    ),
+    curl=f"curl -OJ {BASE}/processed_images/{ID}/output.csv",
+)
+healthz = _operation(
+    "getHealth",
+    "Operation",
+    "Whether the API answers",
+    "For what restarts it when it does not.",
+    {"200": _answer("It does.", "Healthy", examples.HEALTHY)},
+    curl=f"curl {BASE}/healthz",
+)
+readyz = _operation(
+    "getReadiness",
+    "Operation",
+    "Whether uploads can be taken",
+    "Asks the database, and writes and reads a file.",
+    {"200": _answer("They can.", "Ready", examples.READY)},
+    problems=(
+        *("database_unavailable", "wrong_database_version", "storage_full", "storage_unavailable"),
+    ),
+    curl=f"curl {BASE}/readyz",
+)
+page = _operation(
+    "getPage",
+    "Pages",
+    "The page for a browser",
+    "Uploads a CSV and watches its request, at `/#` and its id.",
+    {"200": _content("The page.", ["text/html"])},
+    curl=f"curl {BASE}/",
+)
+docs = _operation(
+    "getDocs",
+    "Pages",
+    "This description, to read",
+    "Made of `/openapi.json`.",
+    {"200": _content("The page.", ["text/html"], ["ETag"]), "304": NOT_MODIFIED},
+    parameters=("IfNoneMatch",),
+    curl=f"curl {BASE}/docs",
+)
+openapi = _operation(
+    "getDescription",
+    "Pages",
+    "This description, for programs",
+    "OpenAPI 3.1.",
+    {
+        "200": {**_content("The description.", ["application/json"], ["ETag"])},
+        "304": NOT_MODIFIED,
+    },
+    parameters=("IfNoneMatch",),
+    curl=f"curl {BASE}/openapi.json",
+)
+static = _operation(
+    "getStatic",
+    "Pages",
+    "What the pages need",
+    "Styles, scripts and the icon.",
+    {
+        "200": _content("The file.", ["text/css", "text/javascript", "image/svg+xml"], OF_A_FILE),
+        "206": _content(
+            "Partial Content: the range that was asked for.",
+            ["text/css", "text/javascript", "image/svg+xml"],
+            [*OF_A_FILE, "Content-Range"],
+        ),
+        "304": NOT_MODIFIED,
+    },
+    parameters=("StaticName", "Range", "IfNoneMatch"),
+    problems=("not_found", "range_not_satisfiable"),
+    curl=f"curl {BASE}/static/page.css",
+)
+
+PATHS: dict[str, dict[str, Json]] = {
+    "/upload": {"post": upload},
+    "/status/{request_id}": {"get": get_status},
+    "/requests": {"get": list_requests},
+    "/requests/{request_id}": {"delete": delete_request},
+    "/requests/{request_id}/retry": {"post": retry},
+    "/requests/{request_id}/cancel": {"post": cancel},
+    "/requests/{request_id}/webhook": {"post": send_webhook},
+    "/webhooks/test": {"post": test_webhook},
+    "/processed_images/{request_id}/{name}": {"get": get_file},
+    "/healthz": {"get": healthz},
+    "/readyz": {"get": readyz},
+    "/": {"get": page},
+    "/docs": {"get": docs},
+    "/openapi.json": {"get": openapi},
+    "/static/{filename}": {"get": static},
+}

@@ -1,0 +1,258 @@
+"""The JSON of responses and webhooks, as JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from api.form import FORMATS, MAX_BYTES, MAX_SIDE
+from work_queue.statuses import Status
+
+Schema = dict[str, Any]
+
+CSV_CODES = (  # of one problem of a CSV, as manifest/errors.py lists them
+    *("not_a_csv", "too_many_rows", "too_many_images", "empty_file", "wrong_encoding", "no_rows"),
+    *("no_urls", "too_many_blank_lines", "missing_column", "unknown_url_column"),
+    *("too_many_columns", "unbalanced_quotes", "row_too_long", "too_many_cells", "too_many_urls"),
+    *("nul_byte", "too_long", "not_http", "bad_character", "no_host", "bad_host", "bad_port"),
+    "url_has_credentials",
+)
+METHODS = ("lossless", "quality", "palette", "downscale", "original")
+REASONS_MISSED = ("would_damage", "keep_dimensions", "took_too_long", "no_smaller")
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(properties: Mapping[str, Schema], optional: Iterable[str] = ()) -> Schema:
+    required = [name for name in properties if name not in set(optional)]
+    return {"type": "object", "properties": dict(properties), "required": required}
+
+
+def _array(items: Schema, **more: Any) -> Schema:
+    return {"type": "array", "items": items, **more}
+
+
+def _nullable(schema: Schema) -> Schema:
+    if "$ref" in schema:
+        return {"oneOf": [schema, {"type": "null"}]}
+    more = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, "type": [schema["type"], "null"], **more}
+
+
+def _text(description: str = "", **more: Any) -> Schema:
+    return {"type": "string", **({"description": description} if description else {}), **more}
+
+
+def _count(description: str = "", least: int = 0, **more: Any) -> Schema:
+    described = {"description": description} if description else {}
+    return {"type": "integer", "minimum": least, **described, **more}
+
+
+def _one_of(values: Iterable[str], description: str = "") -> Schema:
+    return _text(description, enum=[str(value) for value in values])
+
+
+BOOLEAN: Schema = {"type": "boolean"}
+ID = _text("The request's id.", format="uuid")
+URL = _text(format="uri")
+TIME = _text("RFC 3339, in UTC.", format="date-time")
+STATUS_URL = _text("Where to poll.", format="uri")
+OF_REQUEST = (Status.PENDING, Status.PROCESSING, Status.COMPLETED)
+OF_IMAGE = (*OF_REQUEST, Status.FAILED)
+OF_WEBHOOK = (Status.PENDING, Status.PROCESSING, Status.DELIVERED, Status.FAILED)
+NEXT = _nullable(_text("The link to the next page; null on the last.", format="uri"))
+
+FACTS = {
+    "request_id": ID,
+    "status": _one_of(OF_REQUEST, "Ends `Completed`, also when some images failed."),
+    "progress": ref("Progress"),
+    "bytes_in": _count("Of all finished images, as they were downloaded."),
+    "bytes_out": _count("Of the same images, as they are served."),
+    "saved_percent": _nullable({"type": "number"}),
+    "file_name": _text("The name of the upload."),
+    "options": ref("Options"),
+    "created_at": TIME,
+    "completed_at": _nullable(TIME),
+    "output_csv_url": _nullable(_text("Null until the request is completed.", format="uri")),
+}
+
+SCHEMAS: dict[str, Schema] = {
+    "Accepted": _object(
+        {
+            "request_id": ID,
+            "status": _one_of([Status.PENDING]),
+            "status_url": STATUS_URL,
+            "rows": _count("Products in the CSV."),
+            "images": _count("URLs in the CSV."),
+        }
+    ),
+    "Status": _object(
+        {
+            **FACTS,
+            "webhook": _nullable(ref("Webhook")),
+            "images": _array(ref("Image")),
+            "next": NEXT,
+        }
+    ),
+    "Summary": _object({**FACTS, "status_url": STATUS_URL}),
+    "Requests": _object({"requests": _array(ref("Summary")), "next": NEXT}),
+    "Progress": _object(
+        {
+            "total": _count("Images."),
+            "completed": _count(),
+            "failed": _count(),
+            "pending": _count("Not ended yet."),
+            "percent": {"type": "number", "minimum": 0, "maximum": 100},
+        }
+    ),
+    "Options": _object(
+        {
+            "reduce_by": _count("Percent to take off.", 1, maximum=95),
+            "format": _one_of(FORMATS),
+            "max_width": _nullable(_count("Pixels.", 1, maximum=MAX_SIDE)),
+            "max_height": _nullable(_count("Pixels.", 1, maximum=MAX_SIDE)),
+            "max_bytes": _nullable(_count("Of one image.", 1, maximum=MAX_BYTES)),
+            "keep_dimensions": BOOLEAN,
+        }
+    ),
+    "Image": _object(
+        {
+            "row": _count("Of the CSV; the first is 1.", 1),
+            "position": _count("Within the row; the first is 1.", 1),
+            "serial_number": _text(),
+            "product_name": _text(),
+            "input_url": _text("As the CSV has it.", format="uri"),
+            "output_url": _nullable(_text("Null until the image is completed.", format="uri")),
+            "status": _one_of(OF_IMAGE),
+            "attempts": _count(),
+            "error": _nullable(ref("ImageError")),
+            "input_bytes": _nullable(_count()),
+            "output_bytes": _nullable(_count()),
+            "ratio": _nullable({"type": "number", "description": "Output bytes by input bytes."}),
+            "width": _nullable(_count("Pixels of the new image, as displayed.", 1)),
+            "height": _nullable(_count("Pixels of the new image, as displayed.", 1)),
+            "format": _nullable(_text("As in `jpeg`.")),
+            "method": _nullable(_one_of(METHODS, "How it was made smaller.")),
+            "quality": _nullable(_count("On the encoder's own scale.", maximum=100)),
+            "scale": _nullable(
+                {"type": "number", "description": "New width by old; 1 keeps the dimensions."}
+            ),
+            "encodes": _nullable(_count("Full encodes it took.")),
+            "target_met": _nullable({**BOOLEAN, "description": "Whether it is as small as asked."}),
+            "missed_because": _nullable(_one_of(REASONS_MISSED, "Why the target was missed.")),
+        }
+    ),
+    "ImageError": _object(
+        {
+            "code": _text(
+                "Stable, for programs; `http_` and a status where the origin refused.",
+                examples=["http_404", "timed_out", "not_an_image", "too_large", "cancelled"],
+            ),
+            "message": _nullable(_text("A sentence, for people.")),
+        }
+    ),
+    "Webhook": _object(
+        {
+            "url": URL,
+            "status": _one_of(OF_WEBHOOK, "`Pending` until the request is completed."),
+            "next_attempt_at": _nullable(TIME),
+            "attempts": _array(ref("WebhookAttempt")),
+        }
+    ),
+    "WebhookAttempt": _object(
+        {
+            "at": TIME,
+            "status_code": _nullable(_count("Null where the receiver did not answer.")),
+            "duration_ms": _count(),
+            "error": _nullable(_text("A sentence; null where it was delivered.")),
+        }
+    ),
+    "Retried": _object(
+        {"request_id": ID, "retried": _count("Images, maybe none."), "status_url": STATUS_URL}
+    ),
+    "Cancelled": _object(
+        {"request_id": ID, "cancelled": _count("Images, maybe none."), "status_url": STATUS_URL}
+    ),
+    "Notified": _object({"request_id": ID, "webhook_url": URL}),
+    "WebhookTested": _object(
+        {
+            "webhook_url": URL,
+            "delivered": {**BOOLEAN, "description": "Whether the receiver answered 2xx."},
+            "status_code": _nullable(_count("Null where the receiver did not answer.")),
+            "duration_ms": _count(),
+            "error": _nullable(_text("A sentence; null where it was delivered.")),
+            "signed": {**BOOLEAN, "description": "Whether the service has a secret to sign with."},
+        }
+    ),
+    "RequestCompleted": _object(
+        {
+            "type": {"const": "request.completed"},
+            "request_id": ID,
+            "status": _one_of([Status.COMPLETED]),
+            "progress": ref("Progress"),
+            "bytes_in": _count(),
+            "bytes_out": _count(),
+            "output_csv_url": URL,
+            "status_url": STATUS_URL,
+            "output_images": _array(ref("OutputImage")),
+            "output_images_truncated": {
+                "const": True,
+                "description": "There are too many images to list here; the status has them.",
+            },
+        },
+        optional=["output_images_truncated"],
+    ),
+    "OutputImage": _object(
+        {"row": _count(least=1), "input_url": URL, "output_url": _nullable(URL)}
+    ),
+    "WebhookTest": _object({"type": {"const": "webhook.test"}, "status_url": URL}),
+    "Healthy": _object({"status": {"const": "ok"}, "version": _text("Of the service.")}),
+    "Ready": _object(
+        {
+            "status": {"const": "ok"},
+            "database": {"const": "ok"},
+            "storage": {"const": "ok"},
+            "redis": _text("`ok`, or that it is away: it only makes work start sooner."),
+        }
+    ),
+    "Problem": {
+        "description": "Every error is one (RFC 9457).",
+        **_object(
+            {
+                "type": _text("`urn:problem-type:` and the code.", format="uri"),
+                "title": _text("The status in words."),
+                "status": _count("The HTTP status.", 400, maximum=599),
+                "code": _text("Stable, for programs."),
+                "detail": _text("A sentence, for people."),
+                "field": _text("The field of the form that is wrong."),
+                "errors": _array(ref("ProblemEntry"), maxItems=100),
+                "columns_found": _array(_text(), description="Those of the CSV."),
+                "columns_known": {
+                    "description": "The names that would be recognised, by their role.",
+                    "type": "object",
+                    "additionalProperties": _array(_text()),
+                },
+            },
+            optional=["field", "errors", "columns_found", "columns_known"],
+        ),
+    },
+    "ProblemEntry": {
+        "description": "One of several things that are wrong: with a field, or in a CSV.",
+        **_object(
+            {
+                "code": _text(
+                    "Of a field as in `invalid_format`; of a CSV one of "
+                    f"{', '.join(f'`{code}`' for code in CSV_CODES)}."
+                ),
+                "message": _text("A sentence, for people."),
+                "field": _text("Of the form."),
+                "row": _nullable(_count("Of the CSV: from 1, or 0 for the header.")),
+                "line": _nullable(_count("Of the file, in which the row begins.", 1)),
+                "column": _nullable(_text("Its name.")),
+            },
+            optional=["field", "row", "line", "column"],
+        ),
+    },
+}
