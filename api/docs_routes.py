@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup, escape
 
 import settings
@@ -18,22 +19,28 @@ routes = Blueprint("docs", __name__)
 
 @routes.get("/openapi.json")
 def description() -> Response:
-    return _cached(jsonify(_document()))
+    text = _description(service().settings.public_base_url)
+    return _with_etag(Response(text, mimetype="application/json"))
 
 
 @routes.get("/docs")
 def docs() -> Response:
     # Links are relative, as those of the other page: the service may be behind a path of a proxy.
     root = "../" if request.path.endswith("/") else "./"
+    page = _page(service().settings.public_base_url, root)
+    return _with_etag(Response(page, mimetype="text/html"))
+
+
+@cache
+def _description(base_url: str) -> str:
+    return json.dumps(document(base_url, settings.version()), ensure_ascii=False)
+
+
+@cache
+def _page(base_url: str, root: str) -> str:
     everywhere = {*errors.EVERYWHERE, *errors.OF_THE_API, *errors.OF_A_CHANGE}
-    page = render_template(
-        "docs.html", api=_document(), root=root, everywhere=everywhere, resolve=_resolve
-    )
-    return _cached(Response(page, mimetype="text/html"))
-
-
-def _document() -> dict[str, Any]:
-    return document(service().settings.public_base_url, settings.version())
+    api = json.loads(_description(base_url))
+    return render_template("docs.html", api=api, root=root, everywhere=everywhere, resolve=_resolve)
 
 
 def _resolve(part: dict[str, Any], api: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +51,7 @@ def _resolve(part: dict[str, Any], api: dict[str, Any]) -> dict[str, Any]:
     return found if "$ref" in part else part
 
 
-def _cached(response: Response) -> Response:
+def _with_etag(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
     response.make_conditional(request)

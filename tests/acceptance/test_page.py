@@ -394,3 +394,13 @@ def test_a_page_of_a_listed_origin_may_call_and_of_another_not(
     browser.get(page.replace("127.0.0.1", "localhost"))
     status, *_ = browser.execute_async_script(CALLS, system.url, csv)
     assert status == 0
+
+
+def test_the_api_is_described_on_a_page_that_fits_a_small_phone(page: Page, phone: None) -> None:
+    page.complains()  # what earlier tests provoked
+
+    page.browser.find_element(By.LINK_TEXT, "the API").click()
+
+    page.says("getStatus", "/status/{request_id}")
+    assert page.browser.execute_script("return document.documentElement.scrollWidth") == 360
+    assert page.complains() == []

@@ -24,8 +24,7 @@ CSV_TYPES = ("text/csv", "application/csv")
 
 def main() -> None:
     with Origin() as origin, tempfile.TemporaryDirectory() as folder:
-        files, receiver = csvs(origin), origin.on("/hook", content(b"", status=204))
-        tell_what_values_mean(files, [receiver, origin.url("/nobody")])
+        files, receiver = csvs(origin), origin.on("/hook", content(status=204))
         # The one open port is closed: of what the requests name, only the origin is asked anything.
         settings = {
             "ALLOWED_PRIVATE_HOSTS": f"127.0.0.1:{origin.address[1]}",
@@ -36,8 +35,10 @@ def main() -> None:
             empty_database(Path(folder)) as url,
             System(Path(folder), url, **settings) as running,
         ):
-            for csv in files:  # so that there is something to find from the start
-                running.completed(running.accepted(csv, webhook_url=receiver))
+            ids = [running.accepted(csv, webhook_url=receiver) for csv in 4 * files]
+            for each in ids:
+                running.completed(each)
+            tell_what_values_mean(files, ids, [receiver, origin.url("/nobody")])
             options = [f"{running.url}/openapi.json", *sys.argv[1:]]
             command_line.main([f"--config-file={CONFIGURATION}", "run", *options])
 
@@ -51,10 +52,13 @@ def csvs(origin: Origin) -> list[str]:
     ]
 
 
-def tell_what_values_mean(files: list[str], receivers: list[str]) -> None:
-    """What a schema can't say: which texts are a CSV of ours, and whom a webhook may go to."""
+def tell_what_values_mean(files: list[str], ids: list[str], receivers: list[str]) -> None:
+    """What a schema can't say: which texts are a CSV of ours, which requests there are, and whom a
+    webhook may go to.
+    """
     good = st.sampled_from(files).map(str.encode)
     schemathesis.openapi.media_type(CSV_TYPES[0], good | st.binary(max_size=200), aliases=CSV_TYPES)
+    schemathesis.openapi.format("uuid", st.sampled_from(ids) | st.uuids().map(str))
     schemathesis.openapi.format("uri", st.sampled_from(receivers))
 
 
