@@ -45,9 +45,7 @@ ERRORS = {
     # of the API: keys and limits
     "missing_key": Error(401, "A key is needed: Authorization: Bearer img_…"),
     "invalid_key": Error(401, "The key is not known, or was revoked."),
-    "admin_only": Error(403, "This needs the key of an administrator."),
     "foreign_page": Error(403, "A page of another site may not send this."),
-    "not_from_outside": Error(403, "The list of all requests is not given to the outside."),
     "too_many_requests": Error(429, "Too many requests came with this key. Please slow down."),
     # of a path or a query
     "invalid_request_id": Error(400, "A request id is a UUID, as POST /upload answers it."),
@@ -61,7 +59,12 @@ ERRORS = {
     "file_not_found": Error(404, "There is no such file, or not yet."),
     "method_not_allowed": Error(405, "The method is not allowed for the requested URL."),
     "range_not_satisfiable": Error(416, "The requested range is not in the file."),
+    "too_many_open_requests": Error(429, "20 requests are under way, as many as may be."),
+    "too_many_open_images": Error(429, "50,000 images are under way, as many as may be."),
+    "daily_limit": Error(429, "The images of this key have used 7,200 s of CPU today."),
     # of an upload
+    "broken_encoding": Error(400, "The body is not one whole gzip stream; nothing was kept."),
+    "unsupported_encoding": Error(415, "A body may be packed with gzip, and with nothing else."),
     "missing_file": Error(400, "There is no file in the form."),
     "invalid_idempotency_key": Error(400, "Idempotency-Key is a text of up to 255 characters."),
     "upload_in_progress": Error(
@@ -115,13 +118,15 @@ EVERYWHERE = (
     *("malformed_request", "invalid_host", "request_timeout", "uri_too_long", "unknown_host"),
     *("headers_too_large", "internal_error", "service_unavailable"),
 )
-OF_THE_API = ("missing_key", "invalid_key", "admin_only", "too_many_requests")
+OF_THE_API = ("missing_key", "invalid_key", "too_many_requests")
+OF_MORE_WORK = ("too_many_open_requests", "too_many_open_images", "daily_limit")
 OF_A_CHANGE = ("foreign_page", "incomplete_upload", "upload_too_large", "field_too_large")
 
 HEADERS = {  # by the status of the response
     401: ("WWW-Authenticate",),
     405: ("Allow",),
     409: ("Retry-After",),
+    415: ("Accept-Encoding",),
     416: ("Content-Range",),
     429: ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
     503: ("Retry-After",),

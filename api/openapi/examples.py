@@ -100,4 +100,16 @@ COMPLETED = {
 }
 TEST = {"type": "webhook.test", "status_url": BASE}
 HEALTHY = {"status": "ok", "version": "0.2.0"}
-READY = {"status": "ok", "database": "ok", "storage": "ok", "redis": "ok"}
+READY = {
+    "status": "ok",
+    "database": "ok",
+    "storage": "ok",
+    "redis": "ok",
+    "workers": "ok",
+    "oldest_due_seconds": None,
+}
+SESSION = {
+    "key": {"name": "shop", "prefix": "05874f7a38c6", "scope": "write"},
+    "key_needed": False,
+    "local": False,
+}

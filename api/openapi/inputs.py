@@ -69,6 +69,12 @@ TEST_FORM = {
     "required": ["webhook_url"],
 }
 
+SIGN_IN_FORM = {
+    "type": "object",
+    "properties": {"key": {"type": "string", "description": "The API key."}},
+    "required": ["key"],
+}
+
 FILE_NAME = rf"^([0-9]{{1,10}}-[0-9]{{1,10}}\.({'|'.join(IMAGE_TYPES)})|output\.csv)$"
 NO_NUL = r"^[^\u0000]*$"
 
@@ -166,6 +172,7 @@ HEADERS: dict[str, dict[str, Any]] = {  # of responses
     "Content-Range": _header("Which bytes of how many.", required=True),
     "Accept-Ranges": _header("`bytes`", required=True),
     "Last-Modified": _header("When the file was written.", required=True),
+    "Accept-Encoding": _header("`gzip`"),
     "Allow": _header("The methods there are.", required=True),
     "WWW-Authenticate": _header("`Bearer`", required=True),
     "RateLimit-Limit": _header("Requests of one window.", "integer", minimum=0),

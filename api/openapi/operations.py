@@ -139,7 +139,8 @@ upload = _change(
         *("missing_file", "invalid_idempotency_key", "upload_in_progress", "not_a_csv"),
         *("unsupported_media_type", "too_many_rows", "too_many_images", "invalid_csv"),
         *("unknown_field", "invalid_fields", *OPTION_ERRORS, "idempotency_key_reused"),
-        *("storage_full", "storage_unavailable"),
+        *("storage_full", "storage_unavailable", "broken_encoding", "unsupported_encoding"),
+        *errors.OF_MORE_WORK,
     ),
     curl=f"curl -F file=@products.csv -F reduce_by=60 -F format=webp {BASE}/upload",
 )
@@ -167,8 +168,9 @@ get_status = _api(
 list_requests = _api(
     "listRequests",
     "Jobs",
-    "All requests, the newest first",
-    "In pages; `next` is the link to the next one.",
+    "Your requests, the newest first",
+    "In pages; `next` is the link to the next one. They are those of the key, and all for an "
+    "admin's; without a key they are listed only where nobody else can call.",
     {
         "200": _answer(
             "A page of requests.",
@@ -178,7 +180,7 @@ list_requests = _api(
         )
     },
     parameters=("Limit", "Before", "RequestStatus", "RequestQ"),
-    problems=("invalid_limit", "invalid_before", "invalid_status", "invalid_q", "not_from_outside"),
+    problems=("invalid_limit", "invalid_before", "invalid_status", "invalid_q"),
     curl=f"curl '{BASE}/requests?limit=10&status=Completed'",
 )
 delete_request = _change(
@@ -206,7 +208,7 @@ retry = _change(
         )
     },
     parameters=("RequestId",),
-    problems=OF_AN_ID,
+    problems=(*OF_AN_ID, *errors.OF_MORE_WORK),
     curl=f"curl -X POST {BASE}/requests/{ID}/retry",
 )
 cancel = _change(
@@ -246,6 +248,34 @@ test_webhook = _change(
     body=dict(FORM),
     problems=("missing_webhook_url", "invalid_webhook_url", "too_many_tests"),
     curl=f"curl -d webhook_url=https://shop.example/hook {BASE}/webhooks/test",
+)
+get_session = _operation(
+    "getSession",
+    "Pages",
+    "Who calls",
+    "Whether a key is needed, and which one came with the request.",
+    {"200": _answer("Who calls.", "Session", examples.SESSION, headers=["Cache-Control"])},
+    problems=("database_unavailable",),
+    curl=f"curl {BASE}/session",
+)
+sign_in = _operation(
+    "signIn",
+    "Pages",
+    "Sign in at the page",
+    "The browser keeps the key in a cookie that no script can read, and sends it from the page.",
+    {"200": _answer("Signed in.", "Session", examples.SESSION, headers=["Cache-Control"])},
+    body={kind: {"schema": inputs.SIGN_IN_FORM} for kind in FORM},
+    problems=("invalid_key", "database_unavailable", *errors.OF_A_CHANGE),
+    curl=f"curl -d key=img_… -c cookies {BASE}/session",
+)
+sign_out = _operation(
+    "signOut",
+    "Pages",
+    "Sign out",
+    "The browser forgets the key.",
+    {"200": _answer("Signed out.", "Session", examples.SESSION, headers=["Cache-Control"])},
+    problems=errors.OF_A_CHANGE,
+    curl=f"curl -X DELETE {BASE}/session",
 )
 get_file = _operation(
     "getFile",
@@ -349,6 +379,7 @@ PATHS: dict[str, dict[str, Json]] = {
     "/requests/{request_id}/cancel": {"post": cancel},
     "/requests/{request_id}/webhook": {"post": send_webhook},
     "/webhooks/test": {"post": test_webhook},
+    "/session": {"get": get_session, "post": sign_in, "delete": sign_out},
     "/processed_images/{request_id}/{name}": {"get": get_file},
     "/healthz": {"get": healthz},
     "/readyz": {"get": readyz},

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from api.form import FORMATS, MAX_BYTES, MAX_SIDE
+from work_queue import api_keys
 from work_queue.statuses import Status
 
 Schema = dict[str, Any]
@@ -211,10 +212,28 @@ SCHEMAS: dict[str, Schema] = {
     "Healthy": _object({"status": {"const": "ok"}, "version": _text("Of the service.")}),
     "Ready": _object(
         {
-            "status": {"const": "ok"},
+            "status": _one_of(["ok", "degraded"], "`degraded`: uploads are taken, and wait."),
             "database": {"const": "ok"},
             "storage": {"const": "ok"},
-            "redis": _text("`ok`, or that it is away: it only makes work start sooner."),
+            "redis": _text("`ok`, or that it is away: it makes work start sooner, and counts."),
+            "workers": _text("`ok`, or that none was heard of."),
+            "oldest_due_seconds": _nullable(
+                {"type": "number", "description": "How long the oldest image is due; null: none."}
+            ),
+        }
+    ),
+    "Session": _object(
+        {
+            "key": _nullable(ref("Key")),
+            "key_needed": {**BOOLEAN, "description": "Whether nothing is answered without a key."},
+            "local": {**BOOLEAN, "description": "Whether only this machine can call."},
+        }
+    ),
+    "Key": _object(
+        {
+            "name": _text("What its operator calls it."),
+            "prefix": _text("Its first part, which tells keys apart."),
+            "scope": _one_of(api_keys.SCOPES, "Its own requests, or all."),
         }
     ),
     "Problem": {

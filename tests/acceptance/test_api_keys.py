@@ -18,6 +18,7 @@ import requests
 import sqlalchemy as sa
 import standardwebhooks
 
+from api import openapi
 from database import Database
 from tests.acceptance.conftest import system_for
 from tests.conftest import photo, photo_urls
@@ -151,21 +152,44 @@ def test_a_shop_does_a_whole_job_with_its_key(closed: System, origin: Origin) ->
     assert [each["request_id"] for each in listed] == [request_id]
 
 
-def test_what_belongs_to_another_key_does_not_exist(closed: System, origin: Origin) -> None:
+def routes_of_a_request() -> list[tuple[str, str]]:
+    """Each method and path of the description that is about one request, and needs a key."""
+    paths = openapi.document("https://images.example", "1")["paths"]
+    return [
+        (method.upper(), path)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if "{request_id}" in path and "security" in operation
+    ]
+
+
+def test_each_route_of_a_request_needs_a_key_but_that_of_its_files(closed: System) -> None:
+    paths = openapi.document("https://images.example", "1")["paths"]
+    open_to_all = {
+        path
+        for path, methods in paths.items()
+        for operation in methods.values()
+        if "{request_id}" in path and "security" not in operation
+    }
+
+    assert open_to_all == {"/processed_images/{request_id}/{name}"}
+    for method, path in routes_of_a_request():
+        url = closed.url + path.format(request_id=UNKNOWN)
+        assert code(requests.request(method, url, timeout=PATIENCE)) == (401, "missing_key"), path
+
+
+def test_what_belongs_to_another_key_does_not_exist_by_any_route(
+    closed: System, origin: Origin
+) -> None:
     owner, other = new_user(closed), new_user(closed)
     request_id = owner.accepted(one_image(origin))
     owner.completed(request_id)
 
-    for method, path in (
-        ("GET", f"/status/{request_id}"),
-        ("POST", f"/requests/{request_id}/retry"),
-        ("POST", f"/requests/{request_id}/cancel"),
-        ("POST", f"/requests/{request_id}/webhook"),
-        ("DELETE", f"/requests/{request_id}"),
-    ):
-        theirs = other.call(method, path)
-        unknown = other.call(method, path.replace(request_id, UNKNOWN))
-        assert code(theirs) == code(unknown) == (404, "request_not_found")
+    assert len(routes_of_a_request()) >= 5
+    for method, path in routes_of_a_request():
+        theirs = other.call(method, path.format(request_id=request_id))
+        unknown = other.call(method, path.format(request_id=UNKNOWN))
+        assert code(theirs) == code(unknown) == (404, "request_not_found"), (method, path)
     assert other.call("GET", "/requests").json()["requests"] == []
     assert other.call("GET", f"/requests?before={request_id}").status_code == 400
     assert owner.call("GET", f"/status/{request_id}").status_code == 200
