@@ -388,7 +388,7 @@ ORDER BY
   requests.served_at,
   requests.id;
 UPDATE requests SET claimed_by = :claimed_by, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
-OUTPUT inserted.id, inserted.public_id, inserted.url_column
+OUTPUT inserted.id, inserted.public_id, inserted.url_column, inserted.failed
 WHERE
   requests.id = :id_1
   AND requests.status <> N'Completed'
@@ -653,6 +653,24 @@ WHERE
 UPDATE requests SET lease_until = NULL
 WHERE
   requests.id = :id_1 AND requests.claimed_by IS NULL AND requests.is_whole = 1;
+
+-- consistency.needs_file: Whether the image has a file, or is worked on and may get one any
+-- moment.
+SELECT
+  images.id
+FROM images
+WHERE
+  images.id = :id_1
+  AND (
+    images.status = N'Processing' OR NOT images.output_name IS NULL
+  );
+
+-- consistency.is_there: Whether there is a request with this id that everybody sees.
+SELECT
+  requests.id
+FROM requests
+WHERE
+  requests.public_id = :public_id_1 AND requests.is_whole = 1;
 
 -- read_queries.find_requests: A page of requests, the newest first, behind one; None where that
 -- one is not there.

@@ -11,6 +11,7 @@ from database import Database
 from manifest import InvalidCsv, Manifest, Row, open_manifest, writer
 from manifest.columns import column_names
 from manifest.writer import Result
+from pipeline import unclaimed_files
 from settings import Settings
 from storage import Storage, image_url
 from work_queue.completion import (
@@ -35,6 +36,7 @@ def complete_requests(db: Database, storage: Storage, settings: Settings, worker
     while request := db.write(claim_finished, worker, settings.lease_seconds):
         try:
             OutputCsv(db, storage, settings, worker, request).write()
+            unclaimed = unclaimed_files.of_finished(db, storage, request)
         except OSError:
             logger.exception("output CSV not written", extra={"request_id": request.public_id})
             continue
@@ -43,6 +45,7 @@ def complete_requests(db: Database, storage: Storage, settings: Settings, worker
             continue
         if db.write(complete_request, worker, request, settings.webhook_schedule[0]):
             completed += 1
+            unclaimed_files.remove(storage, unclaimed)
             logger.info("request completed", extra={"request_id": request.public_id})
     return completed
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from database import Database, Unavailable
 from pipeline.lease_renewal import LeaseRenewal
+from pipeline.unclaimed_files import remove_lost
 from settings import MIB
 from storage import Storage
 from work_queue.outcomes import Outcome, record_outcomes
@@ -154,10 +155,11 @@ class ResultWriter:
     def _record(self, outcomes: Sequence[Outcome]) -> bool:
         """Whether the database could be reached."""
         try:
-            has_ended_request = self._database.write(record_outcomes, self._worker, outcomes)
+            recorded = self._database.write(record_outcomes, self._worker, outcomes)
+            remove_lost(self._database, self._storage, recorded.lost)
         except Unavailable:  # database.py has logged why
             return False
-        if has_ended_request:
+        if recorded.ended_request:
             self._when_request_ends()
         _log(outcomes)
         return True

@@ -81,6 +81,12 @@ class Storage(Protocol):
     def open(self, public_id: UUID, name: str) -> StoredFile:
         """An image or the output CSV; raises FileNotFoundError."""
 
+    def version(self, public_id: UUID, name: str) -> str:
+        """What tells a file from any that takes its place; empty where there is none."""
+
+    def remove_version(self, public_id: UUID, name: str, version: str) -> None:
+        """Remove an image, unless it is another version by now, or gone."""
+
     def names(self, public_id: UUID) -> Iterator[str]:
         """The files of a request, without its upload."""
 

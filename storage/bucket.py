@@ -125,6 +125,20 @@ class Bucket:
     def open(self, public_id: UUID, name: str) -> StoredFile:
         return self._open(_key(public_id, name))
 
+    def version(self, public_id: UUID, name: str) -> str:
+        """Also by its time: the etag may be that of the content alone."""
+        try:
+            with self._request():
+                found = self._store.head(_key(public_id, name))
+        except FileNotFoundError:
+            return ""
+        return f"{found['e_tag']} {found['last_modified']}"
+
+    def remove_version(self, public_id: UUID, name: str, version: str) -> None:
+        if version and self.version(public_id, name) == version:
+            with self._request(writing=True):
+                self._store.delete(_key(public_id, name))
+
     def names(self, public_id: UUID) -> Iterator[str]:
         with self._request(writing=True):
             for listed in self._store.list(_key(public_id, "")):

@@ -118,6 +118,17 @@ class Folders:
         etag = f"{found.st_mtime_ns:x}-{found.st_size:x}"
         return StoredFile(file, found.st_size, etag, datetime.fromtimestamp(found.st_mtime, UTC))
 
+    def version(self, public_id: UUID, name: str) -> str:
+        try:
+            found = (self.folder(public_id) / name).stat()
+        except FileNotFoundError:
+            return ""
+        return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+
+    def remove_version(self, public_id: UUID, name: str, version: str) -> None:
+        if version and self.version(public_id, name) == version:
+            (self.folder(public_id) / name).unlink(missing_ok=True)
+
     def names(self, public_id: UUID) -> Iterator[str]:
         with suppress(FileNotFoundError), os.scandir(self.folder(public_id)) as entries:
             yield from (entry.name for entry in entries)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -74,6 +74,9 @@ class Redis:
         self._process.kill()
         self._process.wait()
 
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
     def empty(self) -> None:
         """Forget all messages, as a Redis without persistence does when it is started again."""
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
@@ -100,6 +103,7 @@ class System:
             **environment,
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._orphans: list[int] = []  # descriptors, as a pid may be another process's by now
         self._log = (folder / "system.log").open("ab")
 
     def __enter__(self) -> Self:
@@ -119,6 +123,10 @@ class System:
             process.terminate()
         for process in self._processes.values():
             process.wait(PATIENCE)
+        for orphan in self._orphans:
+            with suppress(ProcessLookupError):  # it has ended by itself
+                signal.pidfd_send_signal(orphan, signal.SIGKILL)
+            os.close(orphan)
         self.redis.stop()
         self._log.close()
 
@@ -126,9 +134,9 @@ class System:
         self._start("api", "app.py")
         eventually(self._is_up)
 
-    def start_worker(self, *, processes: int = 2) -> None:
-        arguments = ("worker", "--loglevel=info", f"--concurrency={processes}")
-        self._start("worker", "-m", "celery", "-A", "worker", *arguments)
+    def start_worker(self, name: str = "worker", *, processes: int = 2) -> None:
+        arguments = ("worker", "--loglevel=info", f"--concurrency={processes}", f"-n{name}@%h")
+        self._start(name, "-m", "celery", "-A", "worker", *arguments)
 
     def _start(self, name: str, *arguments: str) -> None:
         self._processes[name] = subprocess.Popen(
@@ -152,6 +160,13 @@ class System:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def kill_parent(self, name: str) -> None:
+        """``kill -9`` of the parent alone, as by Linux when memory is short."""
+        self._orphans += [os.pidfd_open(pid) for pid in self._children(name)]
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
     def stop(self, name: str) -> None:
         """SIGTERM, as a supervisor sends it, and the time that it takes to stop well."""
         process = self._processes.pop(name)
@@ -162,9 +177,9 @@ class System:
         """Send a signal to the parent of the API's or the worker's processes alone."""
         self._processes[name].send_signal(number)
 
-    def worker_processes(self) -> list[int]:
-        """The pids of the worker's children, which do the work."""
-        return self._children("worker")
+    def worker_processes(self, name: str = "worker") -> list[int]:
+        """The pids of a worker's children, which do the work."""
+        return self._children(name)
 
     def api_processes(self) -> list[int]:
         """The pids of the API's children, which serve."""
@@ -174,6 +189,18 @@ class System:
         parent = self._processes[name].pid
         listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
         return [int(pid) for pid in listed.split()]
+
+    def verified(self, *arguments: str) -> tuple[int, str]:
+        """The exit code of `make verify`, and what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "commands", "verify", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},  # noqa: TID251 - passed on
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        return done.returncode, done.stdout + done.stderr
 
     # --- as a user ----------------------------------------------------------------------------
 

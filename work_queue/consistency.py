@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from database import Database
 from work_queue.models import Image, Request
 from work_queue.predicates import is_whole
-from work_queue.statuses import Status
+from work_queue.statuses import Status, is_status
 
 PAGE = 500  # requests that are read at once
 NAMES = 2_000
@@ -79,6 +79,18 @@ def _names(tx: Connection, request_id: int, last: int) -> list[tuple[int, str | 
         .limit(NAMES)
     )
     return [(image_id, name) for image_id, name in found]
+
+
+def needs_file(tx: Connection, image_id: int) -> bool:
+    """Whether the image has a file, or is worked on and may get one any moment."""
+    needs = sa.or_(is_status(Image.status, Status.PROCESSING), Image.output_name.is_not(None))
+    return tx.scalar(sa.select(Image.id).where(Image.id == image_id, needs)) is not None
+
+
+def is_there(tx: Connection, public_id: uuid.UUID) -> bool:
+    """Whether there is a request with this id that everybody sees."""
+    there = sa.select(Request.id).where(Request.public_id == public_id, is_whole())
+    return tx.scalar(there) is not None
 
 
 def is_known(tx: Connection, public_id: uuid.UUID) -> bool:

@@ -105,12 +105,19 @@ class EndedImage(NamedTuple):
     row: dict[str, Any]
 
 
-def record_outcomes(tx: Connection, worker: str, outcomes: Collection[Outcome]) -> bool:
+class Recorded(NamedTuple):
+    """What became of outcomes: whether the last image of a request has ended now, and those of
+    claims that were lost since."""
+
+    ended_request: bool
+    lost: list[Outcome]
+
+
+def record_outcomes(tx: Connection, worker: str, outcomes: Collection[Outcome]) -> Recorded:
     """Write how claims ended, and the counters with them, in one transaction.
 
     The copies of an image get its outcome, too, and hosts that time out are counted. A claim that
-    was lost since is left alone, and not counted. True when the last image of a request has ended
-    now.
+    was lost since is left alone, and not counted.
     """
     if timeouts := _timeouts(outcomes):
         COUNT_TIMEOUTS.run(tx, rows=as_json(timeouts))
@@ -118,16 +125,15 @@ def record_outcomes(tx: Connection, worker: str, outcomes: Collection[Outcome]) 
     newest = {outcome.image.id: outcome for outcome in outcomes}
     rows = {image_id: _row_of(outcome) for image_id, outcome in newest.items()}
     recorded = set(RECORD_OUTCOMES.run(tx, worker=worker, rows=as_json(rows.values())).scalars())
-    has_ended_request = end_images(
-        tx,
-        [
-            EndedImage(outcome.image.request_id, rows[image_id])
-            for image_id, outcome in newest.items()
-            if outcome.ends_image and image_id in recorded
-        ],
-    )
+    ended = [
+        EndedImage(outcome.image.request_id, rows[image_id])
+        for image_id, outcome in newest.items()
+        if outcome.ends_image and image_id in recorded
+    ]
+    has_ended_request = end_images(tx, ended)
     add_to_use(tx, _used(newest[image_id] for image_id in recorded))
-    return has_ended_request
+    lost = [outcome for image_id, outcome in newest.items() if image_id not in recorded]
+    return Recorded(has_ended_request, lost)
 
 
 def _used(outcomes: Iterable[Outcome]) -> dict[int, Use]:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,25 @@ def test_a_cancelled_request_ends_with_what_was_done(own_system: OwnSystem, orig
     assert status["progress"]["failed"] == 40
     (output,) = system.output_rows(request_id)
     assert output["Output Image Urls"].count("http") == 3
+
+
+def test_a_cancel_leaves_no_file_of_an_image_that_was_worked_on(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    large = photo_urls(origin, 60, width=800, height=600)
+    for done in (5, 10, 15):
+        request_id = system.accepted(csv_of(("Cup", *large)))
+        eventually(partial(has_done, system, request_id, done))
+        assert post(system, f"/requests/{request_id}/cancel").json()["cancelled"] > 10
+        system.completed(request_id)
+
+    eventually(lambda: system.verified() == (0, "3 requests; nothing wrong.\n"))
+
+
+def has_done(system: System, request_id: str, number: int) -> bool:
+    done: int = system.get(f"/status/{request_id}?limit=1").json()["progress"]["completed"]
+    return done >= number
 
 
 def test_a_deleted_request_is_gone_with_its_files_also_while_it_runs(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -14,24 +12,11 @@ import sqlalchemy as sa
 from database import Database
 from tests.conftest import photo_urls
 from tests.origin import Origin
-from tests.system import PATIENCE, ROOT, System, csv_of
+from tests.system import System, csv_of
 from work_queue.models import Request
 
 OwnSystem = Callable[..., System]
 LONG_AGO = time.time() - 86_400
-
-
-def verified(system: System, *arguments: str) -> tuple[int, str]:
-    """The exit code, and what was printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "commands", "verify", *arguments],
-        cwd=ROOT,
-        env=os.environ | system.environment,  # noqa: TID251 - passed on
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 def test_what_agrees_is_said_to(own_system: OwnSystem, origin: Origin) -> None:
@@ -40,7 +25,7 @@ def test_what_agrees_is_said_to(own_system: OwnSystem, origin: Origin) -> None:
     for _ in range(2):
         system.completed(system.accepted(csv_of(("Cup", *photo_urls(origin, 3), gone))))
 
-    assert verified(system) == (0, "2 requests; nothing wrong.\n")
+    assert system.verified() == (0, "2 requests; nothing wrong.\n")
 
 
 def test_counters_and_files_that_do_not_agree_are_named(
@@ -57,7 +42,7 @@ def test_counters_and_files_that_do_not_agree_are_named(
         tx.execute(sa.update(Request).values(completed=2, failed=1))
     database.close()
 
-    code, said = verified(system)
+    code, said = system.verified()
 
     assert code == 1
     assert said.splitlines() == [
@@ -83,7 +68,7 @@ def test_files_of_no_request_are_removed_when_they_are_old(
         os.utime(path, (LONG_AGO, LONG_AGO))
     (uploads / "notes.txt").write_text("not ours")
 
-    code, said = verified(system, "--fix")
+    code, said = system.verified("--fix")
 
     assert code == 1
     assert f"{old}: files of a request that is not there; removed." in said
@@ -92,4 +77,4 @@ def test_files_of_no_request_are_removed_when_they_are_old(
     assert not (processed / str(old)).exists()
     assert (uploads / f"{young}.csv").exists()
     assert (uploads / "notes.txt").exists()
-    assert verified(system) == (0, "1 requests; nothing wrong.\n")
+    assert system.verified() == (0, "1 requests; nothing wrong.\n")

@@ -51,7 +51,10 @@ def test_an_outcome_is_not_recorded_for_another_s_claim(database: Database, stor
     images = claim(database)
 
     with taken_away(database, "images"):
-        assert not database.write(record_outcomes, "ann", [completed(each) for each in images])
+        recorded = database.write(record_outcomes, "ann", [completed(each) for each in images])
+
+    assert not recorded.ended_request
+    assert [outcome.image for outcome in recorded.lost] == images
 
     assert statuses(database) == [Status.PROCESSING] * 2
     assert request_of(database, public_id).completed == 0

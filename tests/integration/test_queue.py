@@ -563,7 +563,7 @@ def test_the_answer_to_a_url_is_that_of_all_its_places(database: Database, store
     public_id = store(*urls(1), *urls(1), *urls(1))
     (image,) = claim_all(database)
 
-    assert database.write(record_outcomes, "ann", [completed(image)])
+    assert database.write(record_outcomes, "ann", [completed(image)]).ended_request
 
     counted = progress(database, public_id)
     assert (counted["completed"], counted["pending"]) == (3, 0)

@@ -32,6 +32,7 @@ from work_queue.api_keys import Use
 from work_queue.bulk_insert import BulkInsert
 from work_queue.claims import Choice, ClaimedImage, claim_images, renew_claims, work_is_due
 from work_queue.completion import claim_finished, complete_request, finished_images
+from work_queue.consistency import is_there, needs_file
 from work_queue.expired_claims import count_crash, release_expired
 from work_queue.intake import NewRequest, store_request
 from work_queue.models import NO_KEY
@@ -106,6 +107,8 @@ def whole_job(database: Database) -> None:
     assert database.write(notify_again, new.public_id)
     assert retry_failed(database, new.public_id) == 1
     assert cancel(database, new.public_id) == 1
+    assert not database.read(needs_file, second.id)
+    assert database.read(is_there, new.public_id)
     assert database.read(read_queries.find_requests, key_id=None, before=None, limit=100, q="a.c")
     assert database.write(delete, new.public_id, 60)
     database.write(hide_old, NO_KEY, 30)
