@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo schema migrate key keys revoke verify sqlserver-check test check api-check bench needs clean
+.PHONY: help run demo schema migrate key keys revoke verify sqlserver-check test check api-check chaos bench needs clean
 
 help:
 	@echo "make run     start Redis (if none is running), the API and a worker; Ctrl-C stops them"
@@ -15,6 +15,7 @@ help:
 	@echo "make test    run all tests"
 	@echo "make check   run the lint, the type checks, and the tests with their coverage"
 	@echo "make api-check   send the API thousands of requests made up from its description; some minutes"
+	@echo "make chaos   random faults and user actions on a service of its own, and what came of them; SEED=7 EVENTS=100 IMAGES=5000"
 	@echo "make bench   measure the service, about 40 minutes; QUICK=1 is a smoke test; ONLY=throughput,growth PHOTOS=folder"
 	@echo "make schema and make sqlserver-check, with DATABASE_URL=mssql+pyodbc://...: see docs/sqlserver.md"
 	@echo "make clean   remove .venv and caches, never data"
@@ -61,6 +62,9 @@ check: $(VENV)/installed-dev needs
 
 api-check: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.api_check --max-examples $(or $(EXAMPLES),300)
+
+chaos: $(VENV)/installed-dev
+	@$(BIN)/python -u -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(EVENTS),--events $(EVENTS)) $(if $(IMAGES),--images $(IMAGES))
 
 bench: $(VENV)/installed-dev
 	@$(BIN)/python -u -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PHOTOS),--photos $(PHOTOS))

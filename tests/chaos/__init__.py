@@ -1,0 +1,1 @@
+"""A whole service under random faults and user actions, judged when all is settled."""
