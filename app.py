@@ -25,6 +25,7 @@ from api import (
     docs_routes,
     file_routes,
     health_routes,
+    metrics_routes,
     problems,
     rate_limits,
     request_routes,
@@ -87,6 +88,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
         file_routes,
         health_routes,
         docs_routes,
+        metrics_routes,
     ):
         app.register_blueprint(routes.routes)
     app.add_url_rule("/", "page", lambda: render_template("index.html"))

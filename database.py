@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
+import metrics
 from resilience.circuit_breaker import CircuitBreaker
 from settings import MIB
 
@@ -181,6 +182,7 @@ class Database:
                 if not cause.is_transient or time.monotonic() + wait > gives_up_at:
                     failure = ServerDown if cause.is_server_down else Unavailable
                     raise failure(str(error.orig)) from error
+            metrics.TRANSACTIONS_RETRIED.add()
             time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311
             wait *= 2
 

@@ -80,6 +80,8 @@ class Settings:
     claim_limit: int = 3
     retention_days: int = 0
     log_format: str = "text"
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
 
     @property
     def listens_on_loopback(self) -> bool:
@@ -327,5 +329,7 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
     "sweep_seconds": SECONDS,
     "claim_limit": _integer(1, 100),
     "retention_days": _integer(0, 36_500),
+    "metrics_host": (str, "an address to listen on"),
+    "metrics_port": _integer(0, 65_535),
     "log_format": (_log_format, "text or json"),
 }

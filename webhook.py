@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import standardwebhooks
 
 import logs
+import metrics
 from database import Database, Unavailable
 from outbound import HttpClient, OutboundError
 from settings import Settings
@@ -209,6 +210,7 @@ class Deliveries:
         return made, time.monotonic() - started
 
     def _record(self, webhook: ClaimedWebhook, made: DeliveryAttempt, seconds: float) -> None:
+        wait = retry_seconds(made, webhook.attempts, self._settings.webhook_schedule)
         self._database.write(
             record_attempt,
             self._worker,
@@ -216,7 +218,9 @@ class Deliveries:
             status_code=made.status_code,
             duration_ms=round(seconds * 1000),
             error=made.error,
-            retry_seconds=retry_seconds(made, webhook.attempts, self._settings.webhook_schedule),
+            retry_seconds=wait,
         )
+        ended = "failed" if wait is None else "retry"
+        metrics.WEBHOOK_ATTEMPTS.add(1, "delivered" if made.error is None else ended)
         how = {"attempt": webhook.attempts, "status": made.status_code, "error": made.error}
         logger.info("webhook attempted", extra=how)

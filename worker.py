@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import WSGIServer
 
 from celery import Celery
 from celery.signals import (
@@ -35,12 +36,13 @@ from celery.worker import state
 from kombu.exceptions import OperationalError
 
 import logs
+import metrics
 import migrations
 import settings
 from compress.gif.gifsicle import gifsicle_path
 from database import Database, Unavailable
 from outbound import BlockedHosts, HttpClient, LoadLimits, SharedLimits, has_live_process
-from pipeline.housekeeping import Housekeeping
+from pipeline.housekeeping import Housekeeping, release_crashed
 from pipeline.removal import Retention
 from pipeline.watchdog import STUCK_SECONDS
 from pipeline.worker_loop import Processor
@@ -48,7 +50,6 @@ from settings import MIB, Settings
 from storage import Storage, check_folders, open_storage
 from webhook import Deliveries
 from work_queue.claims import work_is_due
-from work_queue.expired_claims import release_expired
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ def _take_turn(my: Process) -> None:
     if not my.database.read(work_is_due):
         return
     ends_at = time.monotonic() + TURN_SECONDS
-    my.database.write(release_expired, my.settings.claim_limit)
+    release_crashed(my.database, my.settings)
     with (
         Deliveries(my.database, my.client, my.settings, my.worker) as deliveries,
         Housekeeping(
@@ -219,6 +220,7 @@ _sweep: Any = None
 
 
 def _wake_idle(processes: int) -> None:
+    metrics.SWEEPS.add()
     wake_workers(processes - len(state.active_requests))
 
 
@@ -230,6 +232,27 @@ def _check_settings(**_: Any) -> None:
     check_folders(settings.load())
     with closing(Database(settings.load().database_url)) as db:
         migrations.prepare(db)
+    metrics_server()
+
+
+@cache
+def metrics_server() -> WSGIServer | None:
+    """Where METRICS_PORT asks for one, in the parent: it has the sums of all its processes."""
+    chosen = settings.load()
+    if not chosen.metrics_port:
+        return None
+    try:
+        return metrics.serve(chosen.metrics_host, chosen.metrics_port)
+    except OSError as error:
+        where = f"{chosen.metrics_host}:{chosen.metrics_port}"
+        raise SystemExit(f"METRICS_PORT: nothing can listen on {where}: {error}.") from None
+
+
+@worker_process_init.connect
+def _leave_metrics_to_the_parent(**_: Any) -> None:
+    """Or the port would stay taken while a process outlives its parent."""
+    if server := metrics_server():
+        server.socket.close()
 
 
 @after_setup_logger.connect

@@ -14,6 +14,9 @@ from contextlib import ExitStack, suppress
 from flask import Flask, Response, g, request
 
 import logs
+import metrics
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 KEY = re.compile(r"(img_[0-9a-f]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
 
@@ -39,6 +42,7 @@ def write(method: str, path: str, status: int, size: int | None, **more: object)
     known = {"method": method, "path": path, "status": status, "bytes": size, **more}
     fields = {name: value for name, value in known.items() if value is not None}
     logger.info("http request", extra=fields)
+    metrics.HTTP_REQUESTS.add(1, method if method in METHODS else "other", str(status))
 
 
 def _begin() -> None:
@@ -49,12 +53,14 @@ def _begin() -> None:
 
 
 def _log(response: Response) -> Response:
+    seconds = time.perf_counter() - g.started
+    metrics.HTTP_SECONDS.observe(seconds)
     write(
         request.method,
         request.path,
         response.status_code,
         response.calculate_content_length() if _is_made(response) else response.content_length,
-        ms=round(1000 * (time.perf_counter() - g.started), 1),
+        ms=round(1000 * seconds, 1),
         key=getattr(g, "key_prefix", None),
     )
     return response

@@ -8,7 +8,7 @@ import migrations
 import settings
 from api.problems import Problem
 from api.service import service
-from work_queue.read_queries import oldest_due_seconds
+from work_queue.queue_state import oldest_due_seconds
 
 WORKERS = {
     True: "ok",

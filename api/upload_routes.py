@@ -9,6 +9,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
+import metrics
 from api import access_log, form, idempotency
 from api.authentication import caller, check_still_valid
 from api.content_encoding import unpack_body
@@ -28,6 +29,14 @@ CSV_TYPES = ("text/csv", "application/csv")
 routes = Blueprint("upload", __name__)
 
 
+@routes.after_request
+def _count(response: Response) -> Response:
+    """Also what was refused: this is asked of every response to an upload."""
+    outcomes = {2: "accepted", 4: "refused"}
+    metrics.UPLOADS.add(1, outcomes.get(response.status_code // 100, "failed"))
+    return response
+
+
 @routes.post("/upload")
 def upload() -> tuple[Response, int, dict[str, str]]:
     my = service()
@@ -39,7 +48,9 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     with my.storage.keep_upload(new.public_id, content) as path:
         public_id, stored = _store(my, new, path, room)
     access_log.name_request(public_id)
-    if public_id != new.public_id:  # the file of the first time is there already
+    if public_id == new.public_id:
+        metrics.UPLOADED_IMAGES.add(stored.images)
+    else:  # the file of the first time is there already
         my.storage.drop_upload(new.public_id)
     my.wake_workers_soon(stored.images)
     status_url = f"/status/{public_id}"

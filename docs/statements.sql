@@ -211,29 +211,89 @@ WHERE
     )
   );
 
--- read_queries.oldest_due_seconds: For how many seconds the image that waits longest has been
--- due; None where none waits.
+-- queue_state.queue_state: What is left to do, in one statement; its cost grows with open
+-- requests and their hosts.
 SELECT
   CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)) AS anon_1,
-  MIN(anon_2.since) AS min_1
-FROM (
-  SELECT
-    (
+  (
+    SELECT
+      COUNT(*) AS count_1
+    FROM requests
+    WHERE
+      requests.status <> N'Completed' AND requests.is_whole = 1
+  ) AS anon_2,
+  (
+    SELECT
+      SUM((
+        requests.total - requests.completed
+      ) - requests.failed) AS sum_1
+    FROM requests
+    WHERE
+      requests.status <> N'Completed' AND requests.is_whole = 1
+  ) AS anon_3,
+  (
+    SELECT
+      MIN(hosts_of_open_requests.first_due) AS min_1
+    FROM (
       SELECT
-        MIN(images.next_attempt_at) AS min_2
-      FROM images
+        (
+          SELECT
+            MIN(images.next_attempt_at) AS min_2
+          FROM images
+          WHERE
+            images.request_id = hosts.request_id
+            AND images.host_number = hosts.number
+            AND images.status = N'Pending'
+            AND images.copy_of IS NULL
+        ) AS first_due
+      FROM hosts
+      JOIN requests
+        ON requests.id = hosts.request_id
       WHERE
-        images.request_id = hosts.request_id
-        AND images.host_number = hosts.number
-        AND images.status = N'Pending'
-        AND images.copy_of IS NULL
-    ) AS since
-  FROM requests, hosts
-  WHERE
-    requests.id = hosts.request_id
-    AND requests.status <> N'Completed'
-    AND requests.is_whole = 1
-) AS anon_2;
+        requests.status <> N'Completed' AND requests.is_whole = 1
+    ) AS hosts_of_open_requests
+  ) AS anon_4,
+  (
+    SELECT
+      COUNT(*) AS count_2
+    FROM webhooks
+    WHERE
+      webhooks.status = N'Pending'
+  ) AS anon_5,
+  (
+    SELECT
+      MIN(webhooks.next_attempt_at) AS min_3
+    FROM webhooks
+    WHERE
+      webhooks.status = N'Pending'
+  ) AS anon_6;
+
+-- queue_state.oldest_due_seconds: For how long the image that is due longest has waited; None
+-- where none is due.
+SELECT
+  CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)) AS anon_1,
+  (
+    SELECT
+      MIN(hosts_of_open_requests.first_due) AS min_1
+    FROM (
+      SELECT
+        (
+          SELECT
+            MIN(images.next_attempt_at) AS min_2
+          FROM images
+          WHERE
+            images.request_id = hosts.request_id
+            AND images.host_number = hosts.number
+            AND images.status = N'Pending'
+            AND images.copy_of IS NULL
+        ) AS first_due
+      FROM hosts
+      JOIN requests
+        ON requests.id = hosts.request_id
+      WHERE
+        requests.status <> N'Completed' AND requests.is_whole = 1
+    ) AS hosts_of_open_requests
+  ) AS anon_2;
 
 -- claims.claim_images: Claim up to ``limit`` due images of one host, of the request that was
 -- served longest ago.
@@ -343,8 +403,8 @@ FROM OPENJSON(:rows) WITH (request_id BIGINT, number INTEGER, timeouts INTEGER) 
 INNER LOOP JOIN hosts WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_hosts (request_id, number)))
     ON hosts.request_id = given.request_id AND hosts.number = given.number;
 
--- expired_claims.release_expired: Release the claims of workers that crashed; poison images have
--- failed.
+-- expired_claims.release_expired: Release the claims of workers that crashed; returns how many
+-- poison images have failed.
 UPDATE images   WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK) SET status = :status, claimed_by = NULL, lease_until = NULL, completed_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), error_code = :error_code, error_message = :error_message
 OUTPUT inserted.request_id, inserted.id, inserted.attempts, inserted.crash_count
 WHERE

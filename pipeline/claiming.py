@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import metrics
 from database import Database
 from pipeline.host_limits import HostLimits, Pauses, Slots
 from settings import Settings
@@ -31,7 +32,9 @@ class CompressionTime:
         try:
             yield
         finally:
-            self._seconds += (time.monotonic() - started - self._seconds) / 10
+            seconds = time.monotonic() - started
+            self._seconds += (seconds - self._seconds) / 10
+            metrics.COMPRESSION_SECONDS.observe(seconds)
 
     def images_in(self, seconds: float, max_images: int) -> int:
         """How many images are compressed in that time: from 1 to ``max_images``."""

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, Self
 
+import metrics
 from database import Database, Unavailable
 from pipeline.output_csv import complete_requests
 from pipeline.removal import remove_abandoned
 from settings import Settings
 from storage import Storage
-from work_queue.expired_claims import release_expired
+from work_queue.expired_claims import STOPPED_THE_WORKER, release_expired
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,14 @@ class Deliveries(Protocol):
 
     def start_due(self) -> None: ...
     def is_busy(self) -> bool: ...
+
+
+def release_crashed(db: Database, settings: Settings) -> None:
+    """Release what workers that crashed had claimed."""
+    poison = db.write(release_expired, settings.claim_limit)
+    if poison:
+        logger.error("poison images failed", extra={"count": poison})
+        metrics.IMAGES.add(poison, "failed", STOPPED_THE_WORKER)
 
 
 class Housekeeping:
@@ -77,7 +86,8 @@ class Housekeeping:
         self._last = self._thread.submit(self._safely, step)
 
     def _sweep(self) -> None:
-        self._database.write(release_expired, self._settings.claim_limit)
+        metrics.SWEEPS.add()
+        release_crashed(self._database, self._settings)
         self._clean_up()
 
     def _clean_up(self) -> None:

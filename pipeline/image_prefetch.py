@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
 import logs
+import metrics
 from outbound import HttpClient
 from pipeline.download import DownloadFailed, download
 from pipeline.host_limits import HostLimits, Pauses
@@ -112,8 +114,10 @@ class ImagePrefetcher:
 
     def _download(self, image: ClaimedImage) -> None:
         self.host_limits.start(image.id, image.host)
+        started = time.monotonic()
         with logs.about(**image.log_fields):
             arrived = self._downloaded(image)
+        metrics.DOWNLOAD_SECONDS.observe(time.monotonic() - started)
         is_timeout = isinstance(arrived, DownloadFailed) and arrived.code == TIMED_OUT
         is_download = isinstance(arrived, bytes)
         self.host_limits.finish(image.id, is_download=is_download, is_timeout=is_timeout)

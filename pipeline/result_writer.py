@@ -6,9 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import NamedTuple, Self
 from uuid import UUID
 
+import metrics
 from database import Database, Unavailable
 from pipeline.lease_renewal import LeaseRenewal
 from pipeline.unclaimed_files import remove_lost
@@ -162,6 +164,7 @@ class ResultWriter:
         if recorded.ended_request:
             self._when_request_ends()
         _log(outcomes)
+        _count(outcomes)
         return True
 
 
@@ -182,3 +185,22 @@ def _log(outcomes: Sequence[Outcome]) -> None:
 def _bytes_saved(completed: Outcome) -> int:
     columns = completed.columns
     return int(columns["input_bytes"]) - int(columns["output_bytes"])
+
+
+def _count(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        columns = outcome.columns
+        code = columns.get("error_code", "")
+        if outcome.status is Status.COMPLETED:
+            metrics.IMAGES.add(1, "completed", "")
+            metrics.BYTES_IN.add(columns["input_bytes"])
+            metrics.BYTES_OUT.add(columns["output_bytes"])
+        elif code:
+            metrics.IMAGES.add(1, "failed" if outcome.ends_image else "retry", _counted_as(code))
+
+
+def _counted_as(code: str) -> str:
+    """A server may answer any number as its status; those of no standard count as one."""
+    status = code.removeprefix("http_")
+    is_odd = status.isdecimal() and int(status) not in set(HTTPStatus)
+    return "http_other" if is_odd else code

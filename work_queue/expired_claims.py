@@ -19,6 +19,7 @@ from work_queue.sql_functions import utc_now
 from work_queue.statements import COUNT_CRASH, as_json
 from work_queue.statuses import Status
 
+STOPPED_THE_WORKER = "stopped_the_worker"  # the code of a poison image
 SKIP_LOCKED = "WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)"  # recorded just now is not expired
 
 
@@ -31,8 +32,8 @@ def count_crash(tx: Connection, worker: str, image: ClaimedImage) -> bool:
     return COUNT_CRASH.run(tx, worker=worker, ids=as_json([image.id])).rowcount == 1
 
 
-def release_expired(tx: Connection, claim_limit: int) -> None:
-    """Release the claims of workers that crashed; poison images have failed.
+def release_expired(tx: Connection, claim_limit: int) -> int:
+    """Release the claims of workers that crashed; returns how many poison images have failed.
 
     Locks are taken in the order of all transactions: images, requests, webhooks.
     """
@@ -41,6 +42,7 @@ def release_expired(tx: Connection, claim_limit: int) -> None:
     _release(tx, Image, crash_count=at_least_one)
     end_images(tx, poison)
     _release(tx, Webhook)
+    return len(poison)
 
 
 def _release(tx: Connection, table: Any, **values: Any) -> None:
@@ -54,7 +56,7 @@ def _release(tx: Connection, table: Any, **values: Any) -> None:
 
 def _fail_poison_images(tx: Connection, claim_limit: int) -> list[EndedImage]:
     error = {
-        "error_code": "stopped_the_worker",
+        "error_code": STOPPED_THE_WORKER,
         "error_message": f"This image stopped the worker {claim_limit} times.",
     }
     failed = tx.execute(

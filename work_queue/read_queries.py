@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from work_queue.models import Figures, Host, Image, Product, Request, Webhook, WebhookAttempt
-from work_queue.predicates import is_after, is_open, is_pending, is_whole
-from work_queue.sql_functions import utc_now
+from work_queue.models import Figures, Image, Product, Request, Webhook, WebhookAttempt
+from work_queue.predicates import is_after, is_whole
 from work_queue.statuses import Status, is_status
 
 PAGE = 2_000  # rows of a request that are read at once
@@ -247,26 +246,6 @@ def find_urls(tx: Connection, request_id: int, *, rows: tuple[int, int]) -> dict
     ):
         urls.setdefault(row_number, []).append(url)
     return urls
-
-
-def oldest_due_seconds(tx: Connection) -> float | None:
-    """For how many seconds the image that waits longest has been due; None where none waits.
-
-    A seek in ix_images_pending for each host of the open requests: images are not counted.
-    """
-    oldest_of_host = (
-        sa.select(sa.func.min(Image.next_attempt_at))
-        .where(Image.request_id == Host.request_id, Image.host_number == Host.number)
-        .where(is_pending(Image))
-        .scalar_subquery()
-    )
-    of_hosts = (
-        sa.select(oldest_of_host.correlate(Host).label("since"))
-        .where(Request.id == Host.request_id, is_open())
-        .subquery()
-    )
-    now, since = tx.execute(sa.select(utc_now(), sa.func.min(of_hosts.c.since))).one()
-    return (now - since).total_seconds() if since and since <= now else None
 
 
 def progress(request: RequestRow) -> dict[str, int | float]:

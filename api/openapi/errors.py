@@ -106,6 +106,8 @@ ERRORS = {
     "storage_full": Error(503, "The disk of the service is almost full."),
     "storage_unavailable": Error(503, "The storage of the files does not answer just now."),
     # of the others
+    "metrics_are_private": Error(403, "The metrics are for this machine."),
+    "not_from_outside": Error(403, "This is not given to the outside."),
     "no_notification": Error(409, "There is nothing to send again."),
     "missing_webhook_url": Error(422, "The field webhook_url is missing."),
     "too_many_tests": Error(429, "Other tests are under way."),

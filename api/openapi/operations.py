@@ -12,6 +12,7 @@ from storage import IMAGE_TYPES
 Json = dict[str, Any]
 
 OF_A_FILE = ("ETag", "Cache-Control", "Last-Modified")
+METRICS = ("text/plain", "application/openmetrics-text")
 OPTION_ERRORS = tuple(f"invalid_{name}" for name in inputs.OPTIONS)
 
 
@@ -322,6 +323,15 @@ readyz = _operation(
     ),
     curl=f"curl {BASE}/readyz",
 )
+metrics = _operation(
+    "getMetrics",
+    "Operation",
+    "Figures for Prometheus",
+    "For this machine, or an admin's key; the gateway lets nobody read them.",
+    {"200": _content("The figures.", METRICS, ["Cache-Control"])},
+    problems=("metrics_are_private", "not_from_outside"),
+    curl=f"curl {BASE}/metrics",
+)
 page = _operation(
     "getPage",
     "Pages",
@@ -383,6 +393,7 @@ PATHS: dict[str, dict[str, Json]] = {
     "/processed_images/{request_id}/{name}": {"get": get_file},
     "/healthz": {"get": healthz},
     "/readyz": {"get": readyz},
+    "/metrics": {"get": metrics},
     "/": {"get": page},
     "/docs": {"get": docs},
     "/openapi.json": {"get": openapi},

@@ -109,6 +109,11 @@ def test_a_job_goes_from_the_upload_to_images_and_the_output_csv(
     assert ",".join(links).split(",") == [image["output_url"] for image in images]
 
 
+@pytest.mark.parametrize("path", ["/requests", "/requests/", "/metrics", "/metrics/"])
+def test_what_is_for_the_inside_is_not_passed_on(behind: Behind, path: str) -> None:
+    assert problem(behind.system.get(path)) == (403, "not_from_outside")
+
+
 def test_an_image_is_served_as_the_api_serves_it_also_while_the_api_is_away(
     behind: Behind, origin: Origin
 ) -> None:

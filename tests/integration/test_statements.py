@@ -38,6 +38,7 @@ from work_queue.intake import NewRequest, store_request
 from work_queue.models import NO_KEY
 from work_queue.notifications import claim_webhook, record_attempt
 from work_queue.outcomes import TIMED_OUT, Outcome, record_outcomes
+from work_queue.queue_state import oldest_due_seconds, queue_state
 from work_queue.removal import claim_removal, hide_old, remove_batch
 from work_queue.request_changes import cancel, delete, notify_again, retry_failed
 from work_queue.statements import Statement
@@ -76,7 +77,8 @@ def whole_job(database: Database) -> None:
     urls = ("http://a.example/1", "http://b.example/2", "http://a.example/1")
     store_request(database, new, [Product(1, urls)])
     database.read(work_is_due)
-    database.read(read_queries.oldest_due_seconds)
+    database.read(queue_state)
+    database.read(oldest_due_seconds)
     first = claimed(database, choice=Choice(excluded_hosts=["slow.example", "busy.example"]))
     database.write(renew_claims, "ann", [first.id], 60)
     database.write(count_crash, "ann", first)
