@@ -24,6 +24,7 @@ COPY commands commands
 COPY compress compress
 COPY http_server http_server
 COPY manifest manifest
+COPY metrics metrics
 COPY migrations migrations
 COPY outbound outbound
 COPY pipeline pipeline

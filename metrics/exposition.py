@@ -68,8 +68,7 @@ class _Sums(Collector):
 
 def _counter(metric: Counter, sums: Mapping[tuple[str, ...], float]) -> Metric:
     family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
-    known = sums or ({} if metric.labels else {(): 0.0})
-    for values, value in known.items():
+    for values, value in {**dict.fromkeys(metric.from_start, 0.0), **sums}.items():
         family.add_metric(values, value)
     return family
 

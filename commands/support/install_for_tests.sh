@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need besides Python: Chromium and its driver for the page, unixODBC for
-# the drivers of SQL Server, nginx and openssl for the gateway. Where apt or the rights are missing, it says what to install.
+# the drivers of SQL Server, nginx and openssl for the gateway, promtool for the alerts. Where apt or the rights are missing, it says what to install.
 set -eu
 
 has_browser() {
@@ -18,17 +18,36 @@ has_nginx() {
 	PATH=$PATH:/usr/sbin command -v nginx >/dev/null && command -v openssl >/dev/null
 }
 
+# Only this program of Debian's package: installed as a whole, it would start a Prometheus.
+has_promtool() {
+	PATH=$PATH:.venv/bin command -v promtool >/dev/null
+}
+
+unpack_promtool() (
+	bin=$PWD/.venv/bin
+	cd "$(mktemp -d)"
+	apt-get download -qq prometheus 2>/dev/null
+	dpkg -x prometheus_*.deb .
+	mv usr/bin/promtool "$bin"
+	rm -r "$PWD"
+)
+
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-has_browser && has_odbc && has_nginx && exit
+has_browser && has_odbc && has_nginx && has_promtool && exit
 if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
-	echo "Installing Chromium, chromedriver, unixODBC, nginx and openssl for the tests"
+	echo "Installing Chromium, chromedriver, unixODBC, nginx, openssl and promtool for the tests"
 	as_root apt-get update -qq
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 		--no-install-recommends chromium chromium-driver unixodbc nginx-light openssl >/dev/null
+	has_promtool || unpack_promtool
 fi
+has_promtool || {
+	echo "The tests of the alerts need promtool, which comes with Prometheus: please install it." >&2
+	exit 1
+}
 has_browser || {
 	echo "The tests of the page need Chromium and chromedriver on PATH: please install them." >&2
 	exit 1

@@ -118,3 +118,10 @@ def test_the_image_gets_what_docker_is_sent() -> None:
     sent = set(re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
 
     assert names == sent
+
+
+def test_the_image_has_every_room() -> None:
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+
+    for room in rooms:
+        assert f"\nCOPY {room} {room}\n" in (ROOT / "Dockerfile").read_text()

@@ -110,6 +110,7 @@ def test_a_number_is_shown_before_anything_has_happened() -> None:
     assert content_type.startswith("text/plain")
     assert b"# TYPE image_service_sweeps_total counter" in text
     assert b"\nimage_service_sweeps_total 0.0\n" in text
+    assert b'\nimage_service_uploads_total{outcome="failed"} 0.0\n' in text
     assert b'image_service_download_seconds_bucket{le="+Inf"}' in text
 
 
