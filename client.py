@@ -201,7 +201,7 @@ def _refused(response: requests.Response) -> Stop:
         problem = None
     problem = problem if isinstance(problem, dict) else {}
     detail = problem.get("detail") or f"The service answered {response.status_code}."
-    errors = [each for each in problem.get("errors", []) if isinstance(each, dict)]
+    errors = [each for each in problem.get("errors") or [] if isinstance(each, dict)]
     lines = [_error_line(each) for each in errors] if errors else [plain(str(detail))]
     code = plain(str(problem.get("code", response.status_code)))
     shown = "\n".join(f"  {line}" for line in lines[:MAX_SHOWN])
@@ -250,7 +250,7 @@ def _send(service: Service, given: argparse.Namespace, key: str) -> Json:
         "POST",
         "/upload",
         headers={"Idempotency-Key": key},
-        files={"file": (given.file.name, content, "text/csv")},
+        files={"file": (given.file.name, content)},
         data=_fields(given),
         timeout=UPLOAD_TIMEOUT,
     )
@@ -316,7 +316,7 @@ def download(service: Service, given: argparse.Namespace) -> int:
 
 
 def _own_id(text: str) -> str:
-    """A UUID as it is written in a path: also what the service says is no path of its own."""
+    """A UUID as a path has it; raises Stop for anything else, also where the service says it."""
     try:
         return str(uuid.UUID(text))
     except ValueError:
@@ -560,6 +560,9 @@ def main() -> NoReturn:
             print(json.dumps(stop.answer, ensure_ascii=False))
         say(str(stop))
         code = stop.code
+    except KeyError as missing:
+        say(f"The service's answer lacks {missing}: it is of another version than this client.")
+        code = UNREACHABLE
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)
