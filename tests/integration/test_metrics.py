@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -50,3 +51,19 @@ def test_each_host_s_images_are_counted(api: Start, store: Stores) -> None:
 
     assert "\nimage_service_open_requests 1.0\n" in text
     assert "\nimage_service_queued_images 3.0\n" in text
+
+
+def test_while_the_database_is_away_the_rest_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "service.db"
+    app = create_app(Settings(database_url=f"sqlite:///{file}"))
+    app.extensions["service"].database.close()
+    file.unlink()
+    file.mkdir()
+
+    answer = app.test_client().get("/metrics")
+    text = answer.get_data(as_text=True)
+
+    assert answer.status_code == 200
+    assert "\nimage_service_database_up 0.0\n" in text
+    assert "queued_images" not in text
+    assert "image_service_sweeps_total" in text
