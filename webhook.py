@@ -30,7 +30,12 @@ from settings import Settings
 from storage import OUTPUT_CSV, image_url
 from work_queue import read_queries
 from work_queue.api_keys import webhook_secret_of
-from work_queue.notifications import ClaimedWebhook, claim_webhook, record_attempt
+from work_queue.notifications import (
+    ClaimedWebhook,
+    claim_webhook,
+    holds_webhook,
+    record_attempt,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +206,10 @@ class Deliveries:
             message_id = f"msg_{webhook.message_id.hex}"
             own = self._database.read(webhook_secret_of, webhook.request_id)
             headers = signed_headers(own or self._settings.webhook_secret, message_id, body)
-            made = attempt(self._client, webhook.url, body, headers)
+            if not self._database.read(holds_webhook, self._worker, webhook):
+                made = DeliveryAttempt(None, "The request is at work again.", is_final=True)
+            else:  # so it was completed while its body was read: all attempts have the same
+                made = attempt(self._client, webhook.url, body, headers)
         except Unavailable:
             raise
         except Exception:  # a thread has nobody to raise to, and the schedule must have an end

@@ -535,6 +535,16 @@ SET status = N'Processing', attempts = attempts + 1,
     claimed_by = :worker, lease_until = CAST(DATEADD(millisecond, :lease, SYSUTCDATETIME()) AS DATETIME2(3))
 OUTPUT inserted.id, inserted.request_id, inserted.message_id, inserted.url, inserted.attempts;
 
+-- notifications.holds_webhook: Whether it is to be delivered still, by this claim.
+SELECT
+  webhooks.id
+FROM webhooks
+WHERE
+  webhooks.id = :id_1
+  AND webhooks.status = N'Processing'
+  AND webhooks.claimed_by = :claimed_by_1
+  AND webhooks.attempts = :attempts_1;
+
 -- notifications.record_attempt: Write one attempt: delivered without an ``error``; the last one
 -- without ``retry_seconds``.
 UPDATE webhooks SET status = :status, next_attempt_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), claimed_by = NULL, lease_until = NULL
@@ -685,6 +695,12 @@ UPDATE requests SET status = :status, failed = (
 ), completed_at = NULL, claimed_by = NULL, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
   requests.id = :id_1 AND requests.is_whole = 1;
+UPDATE webhooks SET status = :status, claimed_by = NULL, lease_until = NULL
+WHERE
+  webhooks.request_id = :request_id_1
+  AND (
+    webhooks.status = N'Pending' OR webhooks.status = N'Processing'
+  );
 UPDATE requests SET lease_until = NULL
 WHERE
   requests.id = :id_1 AND requests.claimed_by IS NULL AND requests.is_whole = 1;
@@ -710,6 +726,12 @@ UPDATE requests SET status = :status, failed = (
 ), completed_at = NULL, claimed_by = NULL, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
   requests.id = :id_1 AND requests.is_whole = 1;
+UPDATE webhooks SET status = :status, claimed_by = NULL, lease_until = NULL
+WHERE
+  webhooks.request_id = :request_id_1
+  AND (
+    webhooks.status = N'Pending' OR webhooks.status = N'Processing'
+  );
 UPDATE requests SET lease_until = NULL
 WHERE
   requests.id = :id_1 AND requests.claimed_by IS NULL AND requests.is_whole = 1;

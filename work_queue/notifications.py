@@ -15,7 +15,7 @@ from work_queue.outcomes import NO_CLAIM
 from work_queue.predicates import is_held
 from work_queue.sql_functions import utc_now
 from work_queue.statements import CLAIM_WEBHOOK, as_json
-from work_queue.statuses import Status
+from work_queue.statuses import Status, is_status
 
 
 class ClaimedWebhook(NamedTuple):
@@ -40,6 +40,24 @@ def add_webhook(tx: Connection, request_id: int, url: str, seconds: float) -> No
             next_attempt_at=utc_now(seconds),
         )
     )
+
+
+def end_webhooks(tx: Connection, request_id: int) -> None:
+    """Deliver none of a request that is at work again: what they say is no longer so."""
+    is_open = sa.or_(
+        is_status(Webhook.status, Status.PENDING), is_status(Webhook.status, Status.PROCESSING)
+    )
+    tx.execute(
+        sa.update(Webhook)
+        .where(Webhook.request_id == request_id, is_open)
+        .values(status=Status.FAILED, **NO_CLAIM)
+    )
+
+
+def holds_webhook(tx: Connection, worker: str, webhook: ClaimedWebhook) -> bool:
+    """Whether it is to be delivered still, by this claim."""
+    held = sa.select(Webhook.id).where(Webhook.id == webhook.id, is_held(Webhook, worker))
+    return tx.scalar(held.where(Webhook.attempts == webhook.attempts)) is not None
 
 
 def claim_webhook(

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from database import Database
 from work_queue.models import Host, Image, Request, Webhook
+from work_queue.notifications import end_webhooks
 from work_queue.outcomes import NO_CLAIM
 from work_queue.predicates import is_completed, is_whole
 from work_queue.sql_functions import utc_now
@@ -46,7 +47,8 @@ def retry_failed(db: Database, public_id: uuid.UUID) -> int | None:
     """Make the failed images of a request pending again, also while others are worked on.
 
     How many; None where there is no such request. A completed request is at work again, and is
-    completed and notified anew; nothing changes where no image has failed.
+    completed and notified anew, and what has not been delivered yet of its notification is not;
+    nothing changes where no image has failed.
     """
     if (found := db.read(_size_of, public_id)) is None:
         return None
@@ -139,7 +141,7 @@ def _in_steps(
 def _change_rows(
     tx: Connection, request_id: int, condition: Condition, values: dict[str, Any], failed_more: int
 ) -> int:
-    """Change images and count them; how many.
+    """Change images and count them; how many. The request will be notified of anew.
 
     After a lost answer the same step finds nothing left, so nothing is counted twice.
     """
@@ -159,6 +161,7 @@ def _change_rows(
         )
         if counted.rowcount != 1:
             raise _IsGone
+        end_webhooks(tx, request_id)
     return count
 
 

@@ -144,6 +144,25 @@ def test_only_what_failed_is_tried_again_under_the_same_names(
     assert len(ids) == 2
 
 
+def test_a_message_has_one_body_also_when_the_request_is_tried_again_before_it_arrives(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system(WEBHOOK_SCHEDULE="0,2,2,2")
+    hook = origin.on("/hook-bodies", content(status=503), content())
+    late = origin.on("/late-again.jpg", content(b"", status=404), content(photo(9)))
+    request_id = system.accepted(csv_of(("Cup", late)), webhook_url=hook)
+    eventually(lambda: received(origin, "/hook-bodies"))
+
+    assert post(system, f"/requests/{request_id}/retry").json()["retried"] == 1
+
+    eventually(lambda: system.status(request_id)["webhook"]["status"] == "Delivered")
+    time.sleep(3)  # in which the first message would be sent again
+    first, second = received(origin, "/hook-bodies")
+    assert first.headers["webhook-id"] != second.headers["webhook-id"]
+    assert b'"failed": 1' in first.body
+    assert b'"failed": 0' in second.body
+
+
 def test_nothing_is_tried_again_where_nothing_failed(system: System, origin: Origin) -> None:
     request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))))
     before = system.completed(request_id)

@@ -36,7 +36,7 @@ from work_queue.consistency import is_there, needs_file
 from work_queue.expired_claims import count_crash, release_expired
 from work_queue.intake import NewRequest, store_request
 from work_queue.models import NO_KEY
-from work_queue.notifications import claim_webhook, record_attempt
+from work_queue.notifications import claim_webhook, holds_webhook, record_attempt
 from work_queue.outcomes import TIMED_OUT, Outcome, record_outcomes
 from work_queue.queue_state import oldest_due_seconds, queue_state
 from work_queue.removal import claim_removal, hide_old, remove_batch
@@ -96,6 +96,7 @@ def whole_job(database: Database) -> None:
         claim_webhook, "ann", lease_seconds=60, busy_receivers=["http://b.example"]
     )
     assert webhook is not None
+    assert database.read(holds_webhook, "ann", webhook)
     database.write(
         record_attempt,
         "ann",
