@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from flask import request
 
 from api.form import whole_number
 from api.problems import Problem
-from work_queue.statuses import Status
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 PAGE, MAX_PAGE = 100, 1000  # images, or requests, of one response
 MAX_WORDS = 200  # characters of a search
@@ -40,7 +42,7 @@ def query(given: Mapping[str, Any]) -> str:
     return urlencode({name: value for name, value in given.items() if value is not None})
 
 
-def one_of(name: str, known: Iterable[Status]) -> Status | None:
+def one_of(name: str, known: Iterable[Choice]) -> Choice | None:
     """A parameter with one of these values, in any case of letters; None where it is not there."""
     text = request.args.get(name)
     if not text:
@@ -76,9 +78,9 @@ def limit() -> int:
     return number
 
 
-def after() -> tuple[int, int]:
-    """The (row, position) behind which a page begins."""
-    parts = re.fullmatch(r"(\d{1,9})-(\d{1,9})", request.args.get("after", "0-0"), re.ASCII)
-    if parts is None:
+def after(numbers: int) -> tuple[int, ...]:
+    """The place behind which a page begins, in so many numbers, as in 100-1: (row, position)."""
+    text = request.args.get("after", "-".join(["0"] * numbers))
+    if not re.fullmatch(rf"\d{{1,10}}(-\d{{1,9}}){{{numbers - 1}}}", text, re.ASCII):
         raise Problem(400, "invalid_after", "after is what the link `next` gave, as in 100-1.")
-    return int(parts[1]), int(parts[2])
+    return tuple(map(int, text.split("-")))

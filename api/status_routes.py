@@ -10,7 +10,13 @@ from flask import request as http_request
 from api import parameters, status_response
 from api.ownership import own_request
 from api.service import service
-from work_queue.read_queries import FoundRequest, find_images
+from work_queue.read_queries import (
+    FoundRequest,
+    ImageRow,
+    Sort,
+    find_images,
+    find_sorted_images,
+)
 from work_queue.statuses import Status
 
 POLL_SECONDS = "2"
@@ -21,23 +27,20 @@ routes = Blueprint("status", __name__)
 
 
 class Chosen(NamedTuple):
-    """Which images are asked for: so many behind a (row, position), of a status, with a word."""
+    """Which images are asked for, and in which order: so many behind a place, of a status, with a
+    word. The place is a (row, position), behind the sort key where there is a ``sort``.
+    """
 
-    after: tuple[int, int]
+    after: tuple[int, ...]
     limit: int
     status: Status | None
     q: str | None
+    sort: Sort | None
 
 
 @routes.get("/status/<request_id>")
 def status(request_id: str) -> Response:
-    my = service()
-    chosen = Chosen(
-        parameters.after(),
-        parameters.limit(),
-        parameters.one_of("status", STATUSES),
-        parameters.words(),
-    )
+    my, chosen = service(), _chosen()
     found = own_request(request_id)
     asked = (found.request.public_id, chosen)
     body = my.response_cache.find(asked, found.request)
@@ -53,13 +56,38 @@ def status(request_id: str) -> Response:
     return response
 
 
+def _chosen() -> Chosen:
+    sort = parameters.one_of("sort", Sort)
+    sort = None if sort is Sort.ROW else sort
+    return Chosen(
+        parameters.after(3 if sort else 2),
+        parameters.limit(),
+        parameters.one_of("status", STATUSES),
+        parameters.words(),
+        sort,
+    )
+
+
 def _body(found: FoundRequest, chosen: Chosen) -> bytes:
-    my, request = service(), found.request
-    base = my.settings.public_base_url
-    page = my.database.read(find_images, request.id, **chosen._asdict())
+    base, request = service().settings.public_base_url, found.request
+    page, last = _page(request.id, chosen)
     next_url = None
     if len(page) == chosen.limit:
-        after = f"{page[-1].row_number}-{page[-1].position}"
+        after = "-".join(map(str, last))
         behind = parameters.query({**chosen._asdict(), "after": after})
         next_url = f"{base}/status/{request.public_id}?{behind}"
     return jsonify(status_response.status(base, found, page, next_url)).get_data()
+
+
+def _page(request_id: int, chosen: Chosen) -> tuple[list[ImageRow], tuple[int, ...]]:
+    """The images, and the place of the last one."""
+    asked = chosen._asdict()
+    if chosen.sort is None:
+        del asked["sort"]
+        images = service().database.read(find_images, request_id, **asked)
+        keys: tuple[int, ...] = ()
+    else:
+        keyed = service().database.read(find_sorted_images, request_id, **asked)
+        images = [image for _, image in keyed]
+        keys = (keyed[-1][0],) if keyed else ()
+    return images, (*keys, images[-1].row_number, images[-1].position) if images else ()

@@ -651,6 +651,234 @@ ORDER BY
 OFFSET 0 ROWS
 FETCH FIRST :limit ROWS ONLY;
 
+-- read_queries.find_sorted_images: A page of images in another order, each with its sort key,
+-- behind a (key, row, position).
+SELECT
+  images.row_number,
+  images.position,
+  products.serial_number,
+  products.product_name,
+  images.input_url,
+  images.output_name,
+  images.status AS status,
+  images.attempts,
+  images.error_code,
+  images.error_message,
+  images.input_bytes,
+  images.output_bytes,
+  images.width,
+  images.height,
+  images.format,
+  images.method,
+  images.quality,
+  images.scale,
+  images.encodes,
+  images.target_met,
+  images.missed_because,
+  CASE
+    WHEN (
+      images.status = N'Failed'
+    )
+    THEN :param_2
+    WHEN (
+      images.status = N'Completed' AND images.target_met = 0
+    )
+    THEN :param_4 - (
+      CAST(images.output_bytes AS BIGINT) * :param_5
+    ) / NULLIF(images.input_bytes, :nullif_1)
+    WHEN (
+      images.status = N'Completed'
+    )
+    THEN :param_6 - (
+      CAST(images.output_bytes AS BIGINT) * :param_5
+    ) / NULLIF(images.input_bytes, :nullif_1)
+    ELSE :param_7
+  END AS sort_key
+FROM images
+JOIN products
+  ON products.request_id = images.request_id
+  AND products.row_number = images.row_number
+WHERE
+  images.request_id = :request_id
+  AND (
+    CASE
+      WHEN (
+        images.status = N'Failed'
+      )
+      THEN :param_2
+      WHEN (
+        images.status = N'Completed' AND images.target_met = 0
+      )
+      THEN :param_4 - (
+        CAST(images.output_bytes AS BIGINT) * :param_5
+      ) / NULLIF(images.input_bytes, :nullif_1)
+      WHEN (
+        images.status = N'Completed'
+      )
+      THEN :param_6 - (
+        CAST(images.output_bytes AS BIGINT) * :param_5
+      ) / NULLIF(images.input_bytes, :nullif_1)
+      ELSE :param_7
+    END > :param_8
+    OR CASE
+      WHEN (
+        images.status = N'Failed'
+      )
+      THEN :param_2
+      WHEN (
+        images.status = N'Completed' AND images.target_met = 0
+      )
+      THEN :param_4 - (
+        CAST(images.output_bytes AS BIGINT) * :param_5
+      ) / NULLIF(images.input_bytes, :nullif_1)
+      WHEN (
+        images.status = N'Completed'
+      )
+      THEN :param_6 - (
+        CAST(images.output_bytes AS BIGINT) * :param_5
+      ) / NULLIF(images.input_bytes, :nullif_1)
+      ELSE :param_7
+    END = :param_9
+    AND images.row_number >= :row_number
+    AND (
+      images.row_number > :row_number OR images.position > :position
+    )
+  )
+ORDER BY
+  sort_key,
+  images.row_number,
+  images.position
+OFFSET 0 ROWS
+FETCH FIRST :limit ROWS ONLY;
+SELECT
+  images.row_number,
+  images.position,
+  products.serial_number,
+  products.product_name,
+  images.input_url,
+  images.output_name,
+  images.status AS status,
+  images.attempts,
+  images.error_code,
+  images.error_message,
+  images.input_bytes,
+  images.output_bytes,
+  images.width,
+  images.height,
+  images.format,
+  images.method,
+  images.quality,
+  images.scale,
+  images.encodes,
+  images.target_met,
+  images.missed_because,
+  CASE
+    WHEN (
+      images.status = N'Completed'
+    )
+    THEN (
+      CAST(images.output_bytes AS BIGINT) * :param_2
+    ) / NULLIF(images.input_bytes, :nullif_1)
+    ELSE :param_3
+  END AS sort_key
+FROM images
+JOIN products
+  ON products.request_id = images.request_id
+  AND products.row_number = images.row_number
+WHERE
+  images.request_id = :request_id
+  AND (
+    CASE
+      WHEN (
+        images.status = N'Completed'
+      )
+      THEN (
+        CAST(images.output_bytes AS BIGINT) * :param_2
+      ) / NULLIF(images.input_bytes, :nullif_1)
+      ELSE :param_3
+    END > :param_4
+    OR CASE
+      WHEN (
+        images.status = N'Completed'
+      )
+      THEN (
+        CAST(images.output_bytes AS BIGINT) * :param_2
+      ) / NULLIF(images.input_bytes, :nullif_1)
+      ELSE :param_3
+    END = :param_5
+    AND images.row_number >= :row_number
+    AND (
+      images.row_number > :row_number OR images.position > :position
+    )
+  )
+ORDER BY
+  sort_key,
+  images.row_number,
+  images.position
+OFFSET 0 ROWS
+FETCH FIRST :limit ROWS ONLY;
+SELECT
+  images.row_number,
+  images.position,
+  products.serial_number,
+  products.product_name,
+  images.input_url,
+  images.output_name,
+  images.status AS status,
+  images.attempts,
+  images.error_code,
+  images.error_message,
+  images.input_bytes,
+  images.output_bytes,
+  images.width,
+  images.height,
+  images.format,
+  images.method,
+  images.quality,
+  images.scale,
+  images.encodes,
+  images.target_met,
+  images.missed_because,
+  CASE
+    WHEN (
+      images.status = N'Completed'
+    )
+    THEN :output_bytes_1 - images.output_bytes
+    ELSE :param_2
+  END AS sort_key
+FROM images
+JOIN products
+  ON products.request_id = images.request_id
+  AND products.row_number = images.row_number
+WHERE
+  images.request_id = :request_id
+  AND (
+    CASE
+      WHEN (
+        images.status = N'Completed'
+      )
+      THEN :output_bytes_1 - images.output_bytes
+      ELSE :param_2
+    END > :param_3
+    OR CASE
+      WHEN (
+        images.status = N'Completed'
+      )
+      THEN :output_bytes_1 - images.output_bytes
+      ELSE :param_2
+    END = :param_4
+    AND images.row_number >= :row_number
+    AND (
+      images.row_number > :row_number OR images.position > :position
+    )
+  )
+ORDER BY
+  sort_key,
+  images.row_number,
+  images.position
+OFFSET 0 ROWS
+FETCH FIRST :limit ROWS ONLY;
+
 -- request_changes.notify_again: Make the newest notification of a completed request due now,
 -- under the same message id.
 SELECT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -112,7 +113,7 @@ REQUEST_WITH_WEBHOOKS: sa.Select[*tuple[Any, ...]] = (
 )
 AT_WEBHOOK = len(RequestRow._fields)  # of the columns of that statement
 AT_ATTEMPT = AT_WEBHOOK + len(WebhookRow._fields)
-IMAGES: sa.Select[*tuple[Any, ...]] = (
+ALL_IMAGES: sa.Select[*tuple[Any, ...]] = (
     sa.select(
         *(Image.row_number, Image.position),
         *(Product.serial_number, Product.product_name, Image.input_url, Image.output_name),
@@ -125,10 +126,37 @@ IMAGES: sa.Select[*tuple[Any, ...]] = (
         sa.and_(Product.request_id == Image.request_id, Product.row_number == Image.row_number),
     )
     .where(Image.request_id == sa.bindparam("request_id"))
-    .where(is_after(sa.bindparam("row_number"), sa.bindparam("position")))
-    .order_by(Image.row_number, Image.position)
     .limit(sa.bindparam("limit"))
 )
+BEHIND = is_after(sa.bindparam("row_number"), sa.bindparam("position"))
+IMAGES = ALL_IMAGES.where(BEHIND).order_by(Image.row_number, Image.position)
+
+
+class Sort(StrEnum):
+    """The order of a request's images; ties are in the order of the CSV."""
+
+    ROW = "row"
+    WORST = "worst"
+    SAVED = "saved"
+    BYTES = "bytes"
+
+
+# What a page is sorted by, as whole numbers, the first first: so a link can carry the last one.
+MILLION = 1_000_000
+NO_FIGURE = 2**31  # behind all that have one
+IS_COMPLETED = is_status(Image.status, Status.COMPLETED)
+INPUT_BYTES = sa.func.nullif(Image.input_bytes, 0, type_=sa.Integer())
+KEPT = sa.cast(Image.output_bytes, sa.BigInteger) * MILLION // INPUT_BYTES
+SORT_KEYS: dict[Sort, sa.ColumnElement[int]] = {
+    Sort.WORST: sa.case(
+        (is_status(Image.status, Status.FAILED), 0),
+        (sa.and_(IS_COMPLETED, Image.target_met == sa.false()), 100 * MILLION - KEPT),
+        (IS_COMPLETED, 200 * MILLION - KEPT),
+        else_=NO_FIGURE,
+    ),
+    Sort.SAVED: sa.case((IS_COMPLETED, KEPT), else_=NO_FIGURE),
+    Sort.BYTES: sa.case((IS_COMPLETED, NO_FIGURE - 1 - Image.output_bytes), else_=NO_FIGURE),
+}
 
 
 def find_request(tx: Connection, public_id: uuid.UUID) -> FoundRequest | None:
@@ -215,14 +243,49 @@ def find_images(
     """
     row_number, position = after
     place = {"request_id": request_id, "row_number": row_number, "position": position}
-    images = IMAGES if status is None else IMAGES.where(is_status(Image.status, status))
+    page = tx.execute(_chosen(IMAGES, status, q), {**place, "limit": limit})
+    return [_image_row(*image) for image in page]
+
+
+def find_sorted_images(
+    tx: Connection,
+    request_id: int,
+    sort: Sort,
+    *,
+    after: tuple[int, int, int],
+    limit: int,
+    status: Status | None = None,
+    q: str | None = None,
+) -> list[tuple[int, ImageRow]]:
+    """A page of images in another order, each with its sort key, behind a (key, row, position).
+
+    All images of the request are read for it, as for ``q``: an index would have to be written with
+    each image that ends.
+    """
+    last, row_number, position = after
+    place = {"request_id": request_id, "row_number": row_number, "position": position}
+    key = SORT_KEYS[sort].label("sort_key")
+    is_behind = sa.or_(SORT_KEYS[sort] > last, sa.and_(SORT_KEYS[sort] == last, BEHIND))
+    images = _chosen(ALL_IMAGES, status, q).add_columns(key).where(is_behind)
+    in_order = images.order_by(key, Image.row_number, Image.position)
+    page = tx.execute(in_order, {**place, "limit": limit})
+    return [(key, _image_row(*image)) for *image, key in page]
+
+
+def _chosen(
+    images: sa.Select[*tuple[Any, ...]], status: Status | None, q: str | None
+) -> sa.Select[*tuple[Any, ...]]:
+    """Those of a status, with a word in their serial number, product name or URL."""
+    if status is not None:
+        images = images.where(is_status(Image.status, status))
     if q is not None:
         searched = (Product.serial_number, Product.product_name, Image.input_url)
         images = images.where(sa.or_(*(text.icontains(q, autoescape=True) for text in searched)))
-    page = tx.execute(images, {**place, "limit": limit})
-    return [
-        ImageRow._make([*image[:AT_FIGURES], Figures._make(image[AT_FIGURES:])]) for image in page
-    ]
+    return images
+
+
+def _image_row(*columns: Any) -> ImageRow:
+    return ImageRow._make([*columns[:AT_FIGURES], Figures._make(columns[AT_FIGURES:])])
 
 
 def find_products(tx: Connection, request_id: int, *, after: int) -> list[ProductRow]:

@@ -166,6 +166,11 @@ def poll(database: Database, public_id: uuid.UUID) -> None:
     assert len(found.attempts) == 1
     page = database.read(read_queries.find_images, found.request.id, after=(0, 0), limit=100)
     assert len(page) == 3
+    for sort in read_queries.SORT_KEYS:
+        keyed = database.read(
+            read_queries.find_sorted_images, found.request.id, sort, after=(0, 0, 0), limit=100
+        )
+        assert len(keyed) == 3
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from work_queue.claims import claim_images
 from work_queue.models import Image
 from work_queue.outcomes import record_outcomes
 from work_queue.sql_functions import utc_now
+from work_queue.statuses import Status
 
 pytestmark = pytest.mark.integration
 
@@ -101,3 +102,65 @@ def test_readiness_says_for_how_long_an_image_has_been_due(
 
     database.write(claim_images, "ann", limit=1, lease_seconds=60)
     assert api.get("/readyz").get_json()["oldest_due_seconds"] is None  # the other is not due yet
+
+
+def done(database: Database, place: int, **values: Any) -> None:
+    """An image that ended like this."""
+    usual = {"status": Status.COMPLETED, "input_bytes": 1000, "target_met": True}
+    with database.engine.begin() as tx:
+        tx.execute(sa.update(Image).where(Image.position == place).values(**usual | values))
+
+
+@pytest.fixture
+def mixed(database: Database, store: Stores) -> uuid.UUID:
+    """A request of seven images that ended in different ways; the last has not."""
+    public_id = store(*[f"http://a.example/{n}.jpg" for n in range(1, 8)])
+    done(database, 1, output_bytes=400)
+    done(database, 2, output_bytes=900, target_met=False)
+    done(database, 3, status=Status.FAILED, input_bytes=None, target_met=None)
+    done(database, 4, output_bytes=1000, target_met=False)
+    done(database, 5, input_bytes=5_000_000, output_bytes=500_000)
+    done(database, 6, status=Status.FAILED, input_bytes=None, target_met=None)
+    return public_id
+
+
+@pytest.mark.parametrize(
+    ("query", "places"),
+    [
+        ("", [1, 2, 3, 4, 5, 6, 7]),
+        ("sort=row", [1, 2, 3, 4, 5, 6, 7]),
+        ("sort=worst", [3, 6, 4, 2, 1, 5, 7]),
+        ("sort=SAVED", [5, 1, 2, 4, 3, 6, 7]),
+        ("sort=bytes", [5, 4, 2, 1, 3, 6, 7]),
+        ("sort=worst&status=Completed", [4, 2, 1, 5]),
+        ("sort=saved&q=/2.jpg", [2]),
+    ],
+)
+@pytest.mark.parametrize("limit", [2, 100])
+def test_images_come_in_the_order_that_is_asked_for_on_all_pages(
+    api: FlaskClient, mixed: uuid.UUID, query: str, places: list[int], limit: int
+) -> None:
+    found: list[int] = []
+    following: str | None = f"/status/{mixed}?limit={limit}&{query}"
+    while following:
+        page = api.get(following).get_json()
+        found += [image["position"] for image in page["images"]]
+        following = page["next"]
+
+    assert found == places
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("sort=best", "invalid_sort"),
+        ("sort=worst&after=1-1", "invalid_after"),
+        ("after=1-1-1", "invalid_after"),
+    ],
+)
+def test_an_order_that_is_unknown_or_a_place_of_another_is_refused(
+    api: FlaskClient, mixed: uuid.UUID, query: str, code: str
+) -> None:
+    answer = api.get(f"/status/{mixed}?{query}")
+
+    assert (answer.status_code, answer.get_json()["code"]) == (400, code)
