@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import PurePath
+from tempfile import TemporaryFile
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +20,8 @@ from api import parameters
 from api.problems import Problem
 from api.service import service
 from database import Unavailable
-from storage import IMAGE_TYPES, IMMUTABLE, OUTPUT_CSV, StoredFile, content_type
+from manifest import output_links
+from storage import IMAGE_TYPES, IMMUTABLE, OUTPUT_CSV, StoredFile, content_type, image_url
 from work_queue.read_queries import find_request
 
 SEND_BYTES = 64 * 1024  # of a file, at a time
@@ -33,9 +37,11 @@ def processed_image(request_id: str, name: str) -> Response:
     if not is_image and name != OUTPUT_CSV:
         raise Problem(404, "file_not_found", "There is no such file.")
     try:
-        response = _file(service().storage.open(public_id, name), content_type(name))
+        stored = service().storage.open(public_id, name)
     except FileNotFoundError:
         raise Problem(404, "file_not_found", "There is no such file, or not yet.") from None
+    current = stored if is_image else _with_links_of_today(public_id, stored)
+    response = _file(current, content_type(name))
     # An image never changes; the output CSV is written anew when its images are tried again.
     response.headers["Cache-Control"] = IMMUTABLE if is_image else "no-cache"
     if is_image:  # a shop's pages embed it
@@ -43,6 +49,24 @@ def processed_image(request_id: str, name: str) -> Response:
     else:
         response.headers.set("Content-Disposition", "attachment", filename=_own_name(public_id))
     return response
+
+
+def _with_links_of_today(public_id: UUID, stored: StoredFile) -> StoredFile:
+    """The output CSV, made anew where PUBLIC_BASE_URL was another one when it was written.
+
+    It is not stored: a worker may be writing it at this moment.
+    """
+    base, folder = service().settings.public_base_url, image_url("", public_id, "")
+    if output_links.base_url(stored.content, folder) in (None, base):
+        stored.content.seek(0)
+        return stored
+    with stored.content:
+        content: Any = TemporaryFile()  # noqa: SIM115 - it is closed with the response
+        output_links.rewrite(stored.content, content, folder, base)
+    size = content.tell()
+    content.seek(0)
+    etag = f"{stored.etag}-{hashlib.sha256(base.encode()).hexdigest()[:16]}"
+    return StoredFile(content, size, etag, datetime.now(UTC))  # newer than what anybody has
 
 
 def _own_name(public_id: UUID) -> str:

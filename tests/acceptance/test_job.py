@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from PIL import Image
 from settings import version
 from tests.conftest import photo, photo_urls
 from tests.origin import Origin, content
-from tests.system import System, csv_of, eventually
+from tests.system import PATIENCE, System, csv_of, eventually
 
 
 def test_an_upload_is_answered_at_once_with_an_id_and_where_to_look(
@@ -251,3 +252,31 @@ def test_a_slash_at_the_end_of_a_route_changes_nothing(system: System, origin: O
 
     for path in (f"/status/{request_id}/", "/requests/", "/healthz/", "/readyz/"):
         assert system.get(path).status_code == 200, path
+
+
+def test_an_output_csv_has_the_links_of_today_when_the_address_has_changed(
+    own_system: Callable[..., System], origin: Origin
+) -> None:
+    system = own_system()
+    rows = ("Cup", *photo_urls(origin, 2)), ("Pot", origin.url("/no"))
+    request_id = system.accepted(csv_of(*rows))
+    system.completed(request_id)
+    path = f"/processed_images/{request_id}/output.csv"
+    before = system.get(path)
+    system.stop("api")
+    system.environment["PUBLIC_BASE_URL"] = "https://images.example"
+    system.start_api()
+
+    now = system.get(path)
+
+    assert now.content == before.content.replace(system.url.encode(), b"https://images.example")
+    assert now.content != before.content
+    assert now.headers["ETag"] != before.headers["ETag"]
+    part = system.get(path, headers={"Range": "bytes=-40", "If-Range": now.headers["ETag"]})
+    assert (part.status_code, part.content) == (206, now.content[-40:])
+    known = {"If-None-Match": now.headers["ETag"]}
+    assert system.get(path, headers=known).status_code == 304
+    dated = {"If-Modified-Since": before.headers["Last-Modified"]}
+    assert system.get(path, headers=dated).content == now.content
+    head = requests.head(f"{system.url}{path}", timeout=PATIENCE)
+    assert head.headers["Content-Length"] == str(len(now.content))
