@@ -41,8 +41,8 @@ BEGIN
     );
 END;
 IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
-    INSERT INTO dbo.alembic_version (version_num) VALUES ('0009');
-IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0009')
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0010');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0010')
 BEGIN
     RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
     SET NOEXEC ON;
@@ -82,6 +82,7 @@ BEGIN
         idempotency_key NVARCHAR(64) NULL,
         content_hash NVARCHAR(64) NULL,
         key_id BIGINT NOT NULL DEFAULT 0,
+        reading NVARCHAR(4000) NULL,
         CONSTRAINT pk_requests PRIMARY KEY (id),
         CONSTRAINT ck_requests_status CHECK (status IN (N'Pending', N'Processing', N'Completed')),
         CONSTRAINT ck_requests_counters CHECK (completed + failed <= total),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from api.problems import Problem
-from manifest import url_cells
+from manifest import ReadingOptions, url_cells
+from manifest.columns import MAX_COLUMN_NAME
 from work_queue.intake import NewRequest
-from work_queue.models import MAX_URL_COLUMN, MAX_WEBHOOK_URL
+from work_queue.models import MAX_READING, MAX_URL_COLUMN, MAX_WEBHOOK_URL
 
 FORMATS = ("keep", "jpeg", "png", "webp", "avif")
 MAX_SIDE = 100_000  # pixels
@@ -19,27 +20,62 @@ MAX_BYTES = 1_000_000_000
 MAX_SHOWN, MAX_WRONG = 50, 20  # characters of a name, and wrong fields in one response
 FILE_FIELDS = ("file", "csv", "csv_file", "csvFile")
 IGNORED = {"file", "csv", "csv_file"}  # a file that was sent as a text is missed by upload()
+SEVERAL = {"url_column"}  # fields that may be given more than once
 Parse = Callable[[str | None, str], Any]
 BOOLEANS = {"1": True, "true": True, "yes": True, "on": True}
 BOOLEANS |= {"0": False, "false": False, "no": False, "off": False}
 
 
-def new_request(file_name: str, form: Mapping[str, str]) -> NewRequest:
+class Upload(NamedTuple):
+    """What is asked of an upload."""
+
+    new: NewRequest
+    reading: ReadingOptions
+    is_dry_run: bool
+
+
+def upload(file_name: str, fields: Iterable[tuple[str, str]]) -> Upload:
     """A request of this moment with the options of a form; fields left empty take the default.
 
     Raises a Problem that names all fields that are wrong or unknown.
     """
-    given = {_snake(name): value.strip() for name, value in form.items() if value.strip()}
+    given: dict[str, list[str]] = {}
+    for sent_name, value in fields:
+        if value.strip():
+            given.setdefault(_snake(sent_name), []).append(value.strip())
     wrong = [_unknown(name) for name in given.keys() - FIELDS.keys() - IGNORED]
     options = {}
     for name, parse in FIELDS.items():
         try:
-            options[name] = parse(given.get(name), name)
+            options[name] = _parsed(parse, name, given.get(name, []))
         except Problem as problem:
             wrong.append(problem)
     if wrong:
         raise _all_of(sorted(wrong, key=lambda problem: str(problem.extra["field"])))
-    return NewRequest(public_id=uuid.uuid4(), file_name=file_name, **options)
+    is_dry_run, reading = options.pop("dry_run"), _reading(options)
+    new = NewRequest(
+        public_id=uuid.uuid4(), file_name=file_name, reading=reading.as_json(), **options
+    )
+    return Upload(new, reading, is_dry_run)
+
+
+def _parsed(parse: Parse, name: str, values: Sequence[str]) -> Any:
+    if name in SEVERAL:
+        return tuple(parse(value, name) for value in values)
+    return parse(values[0] if values else None, name)
+
+
+def _reading(options: dict[str, Any]) -> ReadingOptions:
+    """Takes those that say how the CSV is read."""
+    reading = ReadingOptions(
+        name_column=options.pop("name_column"),
+        url_columns=options.pop("url_column"),
+        base_url=options.pop("base_url"),
+        skips_problems=options.pop("on_error") == "skip",
+    )
+    if url_cells.is_longer(reading.as_json(), MAX_READING):
+        raise _wrong("url_column", "has names that are too long together.")
+    return reading
 
 
 def _unknown(name: str) -> Problem:
@@ -69,10 +105,21 @@ def _wrong(field: str, reason: str) -> Problem:
     return Problem(422, f"invalid_{field}", f"The field {field} {reason}", field=field)
 
 
-def _url_column(text: str | None, field: str) -> str | None:
-    if text is not None and url_cells.is_longer(text, MAX_URL_COLUMN):
-        raise _wrong(field, f"is longer than {MAX_URL_COLUMN} characters.")
-    return text
+def _column(most: int) -> Parse:
+    def parse(text: str | None, field: str) -> str | None:
+        if text is not None and url_cells.is_longer(text, most):
+            raise _wrong(field, f"is longer than {most} characters.")
+        return text
+
+    return parse
+
+
+def _base_url(url: str | None, field: str) -> str | None:
+    """Joined to names that users give, so it is checked as each URL that comes of it is."""
+    url = webhook_url(url, field)
+    if url and set(url) & set("?#"):
+        raise _wrong(field, "is what stands before a file's name: without ? and #.")
+    return url
 
 
 def webhook_url(url: str | None, field: str = "webhook_url") -> str | None:
@@ -86,11 +133,16 @@ def webhook_url(url: str | None, field: str = "webhook_url") -> str | None:
     return url
 
 
-def _format(name: str | None, field: str) -> str:
-    name = (name or FORMATS[0]).lower()
-    if name not in FORMATS:
-        raise _wrong(field, f"must be one of {', '.join(FORMATS)}.")
-    return name
+def _one_of(words: Sequence[str]) -> Parse:
+    """The first is the default."""
+
+    def parse(word: str | None, field: str) -> str:
+        word = (word or words[0]).lower()
+        if word not in words:
+            raise _wrong(field, f"must be one of {', '.join(words)}.")
+        return word
+
+    return parse
 
 
 def _boolean(text: str | None, field: str) -> bool:
@@ -118,11 +170,17 @@ def whole_number(text: str, least: int, most: int) -> int | None:
     return int(digits) if least <= int(digits) <= most else None
 
 
-FIELDS: dict[str, Parse] = {  # by the name of the column that holds it
-    "url_column": _url_column,
+FIELDS: dict[str, Parse] = {
+    # How the CSV is read, together in one column of the database.
+    "name_column": _column(MAX_COLUMN_NAME),
+    "url_column": _column(MAX_URL_COLUMN),
+    "base_url": _base_url,
+    "on_error": _one_of(("refuse", "skip")),
+    "dry_run": _boolean,
+    # The others have the name of the column that holds them.
     "webhook_url": webhook_url,
     "reduce_by": _integer(1, 95, 50),
-    "format": _format,
+    "format": _one_of(FORMATS),
     "max_width": _integer(1, MAX_SIDE),
     "max_height": _integer(1, MAX_SIDE),
     "max_bytes": _integer(1, MAX_BYTES),

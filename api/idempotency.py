@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ HEADER = "Idempotency-Key"
 MAX_KEY = 255  # characters
 
 
-def with_key(new: NewRequest, upload: Path, form: Mapping[str, str]) -> NewRequest:
+def with_key(new: NewRequest, upload: Path, fields: Iterable[tuple[str, str]]) -> NewRequest:
     """The request with its key and the hash of what was sent, where there is a key."""
     key = request.headers.get(HEADER)
     if key is None:
@@ -33,7 +33,7 @@ def with_key(new: NewRequest, upload: Path, form: Mapping[str, str]) -> NewReque
         )
     with upload.open("rb") as file:
         content = hashlib.file_digest(file, "sha256")
-    content.update(json.dumps([new.file_name, sorted(form.items())]).encode())
+    content.update(json.dumps([new.file_name, sorted(fields)]).encode())
     hashed = hashlib.sha256(f"{new.key_id}:{key}".encode()).hexdigest()
     return replace(new, idempotency_key=hashed, content_hash=content.hexdigest())
 

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from manifest import InvalidCsv
+from manifest import CsvProblem, InvalidCsv
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,14 @@ INCOMPLETE_UPLOAD = Problem(
 )
 
 
+UNSUPPORTED_UPLOAD = Problem(
+    415,
+    "unsupported_media_type",
+    "Send the CSV as the field `file` of a multipart form (curl -F file=@products.csv), or as the "
+    "whole body with the type text/csv; JSON has a list of images or products.",
+)
+
+
 def upload_too_large(max_bytes: int) -> Problem:
     sentence = f"The upload is larger than {max_bytes} bytes, the most that is taken."
     return Problem(413, "upload_too_large", sentence)
@@ -82,9 +90,17 @@ def of_csv(error: InvalidCsv) -> Problem:
     columns: dict[str, Any] = {}
     if error.columns_known is not None:
         columns = {"columns_found": error.columns_found, "columns_known": error.columns_known}
-    listed = [asdict(problem) for problem in error.problems]
+    listed = [of_csv_problem(problem) for problem in error.problems]
     status = CSV_STATUSES.get(error.code, 422)
     return Problem(status, error.code, str(error), errors=listed, **columns)
+
+
+def of_csv_problem(problem: CsvProblem) -> dict[str, Any]:
+    """One entry of ``errors``; it has a ``hint`` only where an option would help."""
+    members = asdict(problem)
+    if problem.hint is None:
+        del members["hint"]
+    return members
 
 
 def register(app: Flask) -> None:

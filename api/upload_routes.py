@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import io
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PureWindowsPath
-from typing import IO
+from typing import IO, Any, NamedTuple
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
 import metrics
-from api import access_log, form, idempotency
+from api import access_log, dry_run_response, form, idempotency, json_upload
 from api.authentication import caller, check_still_valid
 from api.content_encoding import unpack_body
 from api.key_limits import of_full_room, room_for_images
-from api.problems import Problem
+from api.problems import UNSUPPORTED_UPLOAD, Problem, of_csv_problem
 from api.service import Service, service
-from manifest import InvalidCsv, open_manifest
-from manifest.columns import column_names
+from manifest import CsvProblem, InvalidCsv, ReadingOptions, Row, open_manifest
+from manifest.dry_run import dry_run
+from settings import MIB
 from work_queue.column_types import fit_column
 from work_queue.intake import KeyTaken, NewRequest, Stored, forget_old_keys, store_request
 from work_queue.models import MAX_FILE_NAME
@@ -25,8 +31,42 @@ from work_queue.read_queries import find_by_key
 from work_queue.statuses import Status
 
 CSV_TYPES = ("text/csv", "application/csv")
+JSON_TYPE = "application/json"
+MAX_SKIPPED_SHOWN = 10
 
 routes = Blueprint("upload", __name__)
+
+
+class Sent(NamedTuple):
+    """A table, its name, and the options that came with it."""
+
+    file_name: str
+    content: IO[bytes]
+    fields: list[tuple[str, str]]
+
+
+@dataclass
+class UploadedCsv:
+    """An upload in its file; once its rows were read, how many were left out, and why the first."""
+
+    path: Path
+    reading: ReadingOptions
+    max_images: int
+    skipped: int = 0
+    problems: list[CsvProblem] = field(default_factory=list)
+
+    def rows(self) -> Iterator[Row]:
+        """Those of the job. Raises InvalidCsv."""
+        max_rows = service().settings.max_rows
+        self.skipped, self.problems = 0, []
+        for row in open_manifest(
+            self.path, self.reading, max_rows=max_rows, max_images=self.max_images
+        ):
+            if row.problems:
+                self.skipped += 1
+                self.problems += row.problems[: MAX_SKIPPED_SHOWN - len(self.problems)]
+            else:
+                yield row
 
 
 @routes.after_request
@@ -40,41 +80,57 @@ def _count(response: Response) -> Response:
 @routes.post("/upload")
 def upload() -> tuple[Response, int, dict[str, str]]:
     my = service()
-    room = room_for_images()
     unpack_body(my.settings.max_upload_bytes)
-    file_name, content = _uploaded_csv()
-    new = replace(form.new_request(file_name, request.values), key_id=caller().key_id)
+    sent = _sent()
+    asked = form.upload(sent.file_name, sent.fields)
+    if asked.is_dry_run:
+        return _dry_run(my, asked.reading, sent.content), 200, {}
+    new = replace(asked.new, key_id=caller().key_id)
     access_log.name_request(new.public_id)
-    with my.storage.keep_upload(new.public_id, content) as path:
-        public_id, stored = _store(my, new, path, room)
+    with my.storage.keep_upload(new.public_id, sent.content) as path:
+        csv = UploadedCsv(path, asked.reading, my.settings.max_images)
+        public_id, stored = _store(my, new, csv, sent.fields)
     access_log.name_request(public_id)
     if public_id == new.public_id:
         metrics.UPLOADED_IMAGES.add(stored.images)
-    else:  # the file of the first time is there already
-        my.storage.drop_upload(new.public_id)
     my.wake_workers_soon(stored.images)
     status_url = f"/status/{public_id}"
-    body = {
+    body: dict[str, Any] = {
         "request_id": str(public_id),
         "status": Status.PENDING,
         "status_url": my.settings.public_base_url + status_url,
         "rows": stored.rows,
         "images": stored.images,
     }
+    if asked.reading.skips_problems:
+        body["skipped"] = csv.skipped
+        body["problems"] = [of_csv_problem(problem) for problem in csv.problems]
     return jsonify(body), 202, {"Location": status_url}
 
 
-def _store(my: Service, new: NewRequest, upload: Path, room: int) -> tuple[UUID, Stored]:
+def _dry_run(my: Service, reading: ReadingOptions, content: IO[bytes]) -> Response:
+    limits = my.settings
+    with tempfile.NamedTemporaryFile() as file:
+        shutil.copyfileobj(content, file, MIB)
+        file.flush()
+        path = Path(file.name)
+        found = dry_run(path, reading, max_rows=limits.max_rows, max_images=limits.max_images)
+    return jsonify(dry_run_response.dry_run(found))
+
+
+def _store(
+    my: Service, new: NewRequest, csv: UploadedCsv, fields: list[tuple[str, str]]
+) -> tuple[UUID, Stored]:
     """The request with this upload, and how much it is.
 
     That is an earlier request where the upload was sent again under its key.
     """
     try:
         check_still_valid()
-        new = idempotency.with_key(new, upload, request.values)
-        return _earlier(my, new) or (new.public_id, _store_new(my, new, upload, room))
+        new = idempotency.with_key(new, csv.path, fields)
+        return _earlier(my, new, csv) or (new.public_id, _store_new(my, new, csv))
     except KeyTaken:  # by one that was sent at the same moment
-        if earlier := _earlier(my, new):
+        if earlier := _earlier(my, new, csv):
             return earlier
         raise
     except Problem:
@@ -82,7 +138,7 @@ def _store(my: Service, new: NewRequest, upload: Path, room: int) -> tuple[UUID,
         raise
 
 
-def _earlier(my: Service, new: NewRequest) -> tuple[UUID, Stored] | None:
+def _earlier(my: Service, new: NewRequest, csv: UploadedCsv) -> tuple[UUID, Stored] | None:
     if new.idempotency_key is None:
         return None
     my.database.write(forget_old_keys)
@@ -90,39 +146,38 @@ def _earlier(my: Service, new: NewRequest) -> tuple[UUID, Stored] | None:
     if found is None:
         return None
     idempotency.check_same(new, found)
+    if csv.reading.skips_problems:
+        deque(csv.rows(), maxlen=0)  # the same rows are left out
+    my.storage.drop_upload(new.public_id)  # the file of the first time is there already
     return found.public_id, Stored(found.row_count, found.total)
 
 
-def _store_new(my: Service, new: NewRequest, upload: Path, room: int) -> Stored:
+def _store_new(my: Service, new: NewRequest, csv: UploadedCsv) -> Stored:
+    room = room_for_images()
+    csv.max_images = min(my.settings.max_images, room)
     try:
-        manifest = open_manifest(
-            upload,
-            url_columns=column_names(new.url_column),
-            max_rows=my.settings.max_rows,
-            max_images=min(my.settings.max_images, room),
-        )
-        return store_request(my.database, new, manifest)
+        return store_request(my.database, new, csv.rows())
     except InvalidCsv as error:  # after others the rows may be there, and the file must be too
         my.storage.drop_upload(new.public_id)
         raise of_full_room(error, room) or error from None
 
 
-def _uploaded_csv() -> tuple[str, IO[bytes]]:
-    """The name and the content of the uploaded file, however it was sent."""
+def _sent() -> Sent:
+    """What was uploaded, however it was sent."""
+    in_query = list(request.args.items(multi=True))
     if request.mimetype in CSV_TYPES:
-        return "upload.csv", request.stream
+        return Sent("upload.csv", request.stream, in_query)
+    if request.mimetype == JSON_TYPE:
+        sent = json_upload.read(request.stream.read(json_upload.MAX_BYTES + 1))
+        return Sent("upload.json", io.BytesIO(sent.content), in_query + sent.options)
     if request.mimetype != "multipart/form-data":
-        raise Problem(
-            415,
-            "unsupported_media_type",
-            "Send the CSV as the field `file` of a multipart form (curl -F file=@products.csv), "
-            "or as the whole body with the type text/csv.",
-        )
+        raise UNSUPPORTED_UPLOAD
     for name in form.FILE_FIELDS:
         if (file := request.files.get(name)) is not None and file.filename:
             base_name = PureWindowsPath(file.filename).name
             printable = "".join(filter(str.isprintable, base_name))
-            return fit_column(printable, MAX_FILE_NAME), file.stream
+            fields = in_query + list(request.form.items(multi=True))
+            return Sent(fit_column(printable, MAX_FILE_NAME), file.stream, fields)
     raise Problem(
         400,
         "missing_file",

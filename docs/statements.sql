@@ -12,7 +12,6 @@ INSERT INTO requests (
   public_id,
   status,
   file_name,
-  url_column,
   webhook_url,
   reduce_by,
   format,
@@ -29,7 +28,7 @@ INSERT INTO requests (
   keep_dimensions,
   idempotency_key,
   content_hash,
-  key_id
+  reading
 )
 OUTPUT inserted.id
 VALUES
@@ -37,7 +36,6 @@ VALUES
     :public_id,
     :status,
     :file_name,
-    :url_column,
     :webhook_url,
     :reduce_by,
     :format,
@@ -54,7 +52,7 @@ VALUES
     :keep_dimensions,
     :idempotency_key,
     :content_hash,
-    :key_id
+    :reading
   );
 SELECT id, first_id
 FROM (
@@ -72,7 +70,6 @@ INSERT INTO requests (
   public_id,
   status,
   file_name,
-  url_column,
   webhook_url,
   reduce_by,
   format,
@@ -91,7 +88,7 @@ INSERT INTO requests (
   is_whole,
   idempotency_key,
   content_hash,
-  key_id
+  reading
 )
 OUTPUT inserted.id
 VALUES
@@ -99,7 +96,6 @@ VALUES
     :public_id,
     :status,
     :file_name,
-    :url_column,
     :webhook_url,
     :reduce_by,
     :format,
@@ -118,7 +114,7 @@ VALUES
     :is_whole,
     :idempotency_key,
     :content_hash,
-    :key_id
+    :reading
   );
 UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
@@ -448,7 +444,7 @@ ORDER BY
   requests.served_at,
   requests.id;
 UPDATE requests SET claimed_by = :claimed_by, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
-OUTPUT inserted.id, inserted.public_id, inserted.url_column, inserted.failed
+OUTPUT inserted.id, inserted.public_id, inserted.url_column, inserted.reading
 WHERE
   requests.id = :id_1
   AND requests.status <> N'Completed'

@@ -2,5 +2,6 @@
 
 from manifest.errors import CsvProblem, InvalidCsv
 from manifest.reader import Manifest, Row, open_manifest
+from manifest.reading_options import ReadingOptions
 
-__all__ = ["CsvProblem", "InvalidCsv", "Manifest", "Row", "open_manifest"]
+__all__ = ["CsvProblem", "InvalidCsv", "Manifest", "ReadingOptions", "Row", "open_manifest"]

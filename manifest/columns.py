@@ -3,50 +3,65 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from manifest.dialect import BLANKS
-from manifest.errors import CsvProblem, InvalidCsv
+from manifest.errors import NAME_COLUMN_HINT, URL_COLUMN_HINT, CsvProblem, InvalidCsv
+from manifest.reading_options import ReadingOptions
 from manifest.url_cells import ellipsis, is_longer
 
 MAX_COLUMN_NAME = 255  # UTF-16 code units
 MAX_COLUMNS_SHOWN = 100
 # Short rows are filled up to the header's length, so a small file could grow without bounds.
 MAX_COLUMNS = 1000
+KNOWN = "its name is known"
 
 # The best name first: where several stand in a file, the first of this list is taken.
-SERIAL_NAMES = ("S. No.", "Sr. No.", "Serial No.", "Serial Number", "ID", "SKU", "Handle")
-NAME_NAMES = ("Product Name", "Product", "Name", "Title")
-URL_NAMES = (
-    "Input Image Urls",
-    "Input Image URL",
-    "Input URLs",
-    "Input URL",
-    "Image URLs",
-    "Image URL",
-    "Images",
-    "Image",
-    "Image Src",
-    "Product Image URL",
-    "Variant Image",
-    "Variant Image URL",
-    "image_link",
-    "additional_image_link",
-    "additional_image_links",
-    "base_image",
-    "additional_images",
+SERIAL_NAMES = (
+    *("S. No.", "Sr. No.", "Serial No.", "Serial Number", "ID", "SKU", "Handle"),
+    *("URL handle", "Product ID", "Product Code/SKU", "Product SKU", "Product Number"),
+    *("Reference #", "Variant SKU", "item_sku", "CustomLabel", "Custom label (SKU)", "handleId"),
+    *("Product ID [Non Editable]", "Product Handle", "product_internal_id", "slug"),
 )
-IGNORED = re.compile(f"[{re.escape(BLANKS)}._-]")
+NAME_NAMES = (
+    *("Product Name", "Product", "Name", "Title", "Product Title", "item_name"),
+    *("Titolo", "Titel", "Titre", "Título", "Nome", "Nom", "Nombre", "Naam"),
+)
+EARLIER_URL_NAMES = (
+    *("Input Image Urls", "Input Image URL", "Input URLs", "Input URL"),
+    *("Image URLs", "Image URL", "Images", "Image", "Image Src"),
+    *("Product Image URL", "Variant Image", "Variant Image URL"),
+    *("image_link", "additional_image_link", "additional_image_links"),
+    *("base_image", "additional_images"),
+)
+URL_NAMES = (
+    *EARLIER_URL_NAMES,
+    *("small_image", "thumbnail_image", "swatch_image"),
+    *("Image URLs (x,y,z...)", "Image URL (Import)", "Hosted Image URLs"),
+    *("Product Image", "Product Image File", "Product Thumbnail"),
+    *("media", "product media", "variant media", "cover_media_url", "manufacturer_media_url"),
+    *("main_image_url", "other_image_url", "swatch_image_url", "PicURL", "Item photo URL"),
+    *("product_media_main_image_url", "product_media_gallery_image_url"),
+)
+# Shops write what they host themselves into these as a path or an id. Told by their spelling:
+# Wix has productImageUrl, Shopify "Product image URL", which always holds URLs.
+LOCAL_NAMES = {
+    *("base_image", "small_image", "thumbnail_image", "swatch_image", "additional_images"),
+    *("productimageurl", "media", "product image", "product image file", "product thumbnail"),
+}
+IGNORED = re.compile(f"[{re.escape(BLANKS)}._*#-]")
+NUMBER = re.compile(r"[\s-]*\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Indexes of columns."""
+    """Indexes of columns, and of each the reason for its role."""
 
     serial: int | None
-    name: int
+    name: int | None
     urls: tuple[int, ...]
+    because: Mapping[int, str]
 
 
 def column_names(field: str | None) -> list[str]:
@@ -59,25 +74,64 @@ def key(name: str) -> str:
     return IGNORED.sub("", name).casefold().replace("(s)", "s")
 
 
-def roles(columns: Sequence[str], url_columns: Sequence[str], line: int) -> Roles:
-    """The role of each column; ``url_columns`` stand in for the known names of URL columns.
+def keeps_paths(column: str) -> bool:
+    """Whether a cell of this column may hold a path or an id in place of a URL."""
+    return NUMBER.sub("", column.strip(BLANKS)).casefold() in LOCAL_NAMES
 
-    Raises InvalidCsv; its ``columns_found`` and ``columns_known`` say which columns there are and
-    which names would be recognised.
-    """
+
+def roles(columns: Sequence[str], options: ReadingOptions) -> Roles:
+    """The roles that the columns have by the options and by their names; there may be none."""
     keys = [key(column) for column in columns]
-    name = _first(keys, NAME_NAMES)
-    urls = _named(keys, url_columns) if url_columns else _numbered(keys)
-    problems = _problems_of_names(columns, line)
-    problems += [_unknown(wanted, line) for wanted in url_columns if key(wanted) not in keys]
-    if name is None:
-        problems.append(_missing("the product's name", columns, NAME_NAMES, line))
-    if not urls and not url_columns:
-        problems.append(_missing("image URLs", columns, URL_NAMES, line))
-    if problems or name is None:
-        known = {"serial_number": SERIAL_NAMES, "product_name": NAME_NAMES, "urls": URL_NAMES}
-        raise InvalidCsv(problems, columns_found=_shown(columns), columns_known=known)
-    return Roles(_first(keys, SERIAL_NAMES), name, urls)
+    because: dict[int, str] = {}
+    serial, name = _first(keys, SERIAL_NAMES), _first(keys, NAME_NAMES)
+    if options.name_column and key(options.name_column) in keys:
+        name = keys.index(key(options.name_column))
+    if options.url_columns:
+        urls = _named(keys, wanted_urls(keys, options))
+    else:
+        urls = _numbered(keys, EARLIER_URL_NAMES if options.is_earlier else URL_NAMES)
+    if serial is not None:
+        because[serial] = KNOWN
+    because |= dict.fromkeys(urls, "url_column names it" if options.url_columns else KNOWN)
+    if name is not None:
+        because[name] = "name_column names it" if options.name_column else KNOWN
+    return Roles(serial, name, urls, because)
+
+
+def wanted_urls(keys: Sequence[str], options: ReadingOptions) -> list[str]:
+    """The names in ``url_columns``: a text is one name if a column has it, else several."""
+    wanted = []
+    for text in options.url_columns:
+        wanted += [text] if key(text) in keys else column_names(text)
+    return [name for name in wanted if key(name)]
+
+
+def problems(
+    columns: Sequence[str], found: Roles, options: ReadingOptions, line: int
+) -> list[CsvProblem]:
+    """What is wrong with a header: names that can't be kept, and columns that are missing."""
+    keys = [key(column) for column in columns]
+    listed = _problems_of_names(columns, line)
+    unknown = [name for name in wanted_urls(keys, options) if key(name) not in keys]
+    listed += [_unknown("url_column", name, line) for name in unknown]
+    if options.name_column and key(options.name_column) not in keys:
+        listed.append(_unknown("name_column", options.name_column, line))
+    if not found.urls and not unknown:
+        if found.name is None:
+            listed.append(missing_name(columns, line))
+        listed.append(_missing("image URLs", URL_COLUMN_HINT, columns, URL_NAMES, line))
+    return listed
+
+
+def missing_name(columns: Sequence[str], line: int) -> CsvProblem:
+    """A file needs no name column, but one without URLs is probably another file altogether."""
+    return _missing("the product's name", NAME_COLUMN_HINT, columns, NAME_NAMES, line)
+
+
+def refusal(found: Sequence[CsvProblem], columns: Sequence[str]) -> InvalidCsv:
+    """The header's problems, with the columns that there are and the names that are known."""
+    known = {"serial_number": SERIAL_NAMES, "product_name": NAME_NAMES, "urls": URL_NAMES}
+    return InvalidCsv(found, columns_found=_shown(columns), columns_known=known)
 
 
 def _first(keys: Sequence[str], names: Sequence[str]) -> int | None:
@@ -90,9 +144,9 @@ def _named(keys: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
     return tuple(index for index, found in enumerate(keys) if found in wanted)
 
 
-def _numbered(keys: Sequence[str]) -> tuple[int, ...]:
+def _numbered(keys: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
     """The columns with known names of URLs, also with a number in them: Image 1, Image 2."""
-    return _named([re.sub(r"\d+", "", found) for found in keys], URL_NAMES)
+    return _named([re.sub(r"\d+", "", found) for found in keys], names)
 
 
 def _problems_of_names(columns: Sequence[str], line: int) -> list[CsvProblem]:
@@ -110,15 +164,19 @@ def _problems_of_names(columns: Sequence[str], line: int) -> list[CsvProblem]:
     return found
 
 
-def _unknown(name: str, line: int) -> CsvProblem:
-    message = "This column was named to hold URLs, but the file doesn't have it."
-    return CsvProblem("unknown_url_column", message, 0, line, ellipsis(name))
+def _unknown(option: str, name: str, line: int) -> CsvProblem:
+    what = "URLs" if option == "url_column" else "the products' names"
+    message = f"This column was named to hold {what}, but the file doesn't have it."
+    code, hint = f"unknown_{option}", f"{option} must be one of the columns found."
+    return CsvProblem(code, message, 0, line, ellipsis(name), hint)
 
 
-def _missing(what: str, columns: Sequence[str], names: Sequence[str], line: int) -> CsvProblem:
+def _missing(
+    what: str, hint: str, columns: Sequence[str], names: Sequence[str], line: int
+) -> CsvProblem:
     found, known = ", ".join(_shown(columns[:20])), ", ".join(names)
     message = f"There is no column with {what}. Found: {found}. Names known: {known}."
-    return CsvProblem("missing_column", message, 0, line)
+    return CsvProblem("missing_column", message, 0, line, hint=hint)
 
 
 def _shown(columns: Sequence[str]) -> list[str]:

@@ -4,7 +4,8 @@ The codes, one for each kind of problem, are for programs and stay as they are:
 
 - of the file: ``not_a_csv``, ``too_many_rows``, ``too_many_images``, ``empty_file``,
   ``wrong_encoding``, ``no_rows``, ``no_urls``, ``too_many_blank_lines``
-- of the header: ``missing_column``, ``unknown_url_column``, ``too_many_columns``
+- of the header: ``missing_column``, ``unknown_url_column``, ``unknown_name_column``,
+  ``too_many_columns``
 - of a row: ``unbalanced_quotes``, ``row_too_long``, ``too_many_cells``, ``too_many_urls``
 - of a cell: ``nul_byte``, ``too_long``
 - of a URL: ``not_http``, ``bad_character``, ``no_host``, ``bad_host``, ``bad_port``,
@@ -17,6 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MAX_PROBLEMS = 100
+# Which option of the upload would help.
+SKIP_HINT = "on_error=skip leaves rows with a problem out of the job."
+BASE_URL_HINT = "base_url=https://… joins file names and paths to that address."
+URL_COLUMN_HINT = "url_column=… names the column with image URLs."
+NAME_COLUMN_HINT = "name_column=… names the column with the product's name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,7 @@ class CsvProblem:
     """One thing that is wrong, and where.
 
     ``row`` counts the data rows from 1 and is 0 for the header, None for the whole file; ``line``
-    is the line of the file in which the row begins.
+    is the line of the file in which the row begins. ``hint`` says which option would help.
     """
 
     code: str
@@ -32,6 +38,7 @@ class CsvProblem:
     row: int | None = None
     line: int | None = None
     column: str | None = None
+    hint: str | None = None
 
     def __str__(self) -> str:
         row = f"row {self.row}" if self.row else "header" if self.row == 0 else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address
+from typing import NamedTuple
 
 from manifest.dialect import BLANKS
 
@@ -14,30 +15,86 @@ MAX_HOST = 253  # RFC 1035, section 2.3.4, without the last dot
 # The look-behind lets a run of them be tried once, from its beginning, so that time stays linear.
 BETWEEN = f"[{re.escape(BLANKS)},;|]"
 SCHEME = "[A-Za-z][A-Za-z0-9+.-]*"
-SEPARATOR = re.compile(f"{BETWEEN}(?<!{BETWEEN}{BETWEEN}){BETWEEN}*(?={SCHEME}://)")
+# WooCommerce writes a comma within a URL as \, so that one separates nothing.
+SEPARATOR = re.compile(rf"{BETWEEN}(?<!{BETWEEN}{BETWEEN})(?<!\\,){BETWEEN}*(?={SCHEME}://)")
+FILE_SEPARATOR = re.compile(r"(?<!\\)[,;|\r\n]")  # a name of a file may have blanks
+EXTENSION = re.compile(r"\.[A-Za-z0-9]{2,5}$")
 # What all but a few cells of a file look like; anything else is looked at more closely.
-PLAIN_URL = r"https?://[a-z0-9-]{1,62}(?:\.[a-z0-9-]{1,62}){1,3}/[!-+\--:=-{}~]*"
+PLAIN_URL = r"https?://[a-z0-9-]{1,62}(?:\.[a-z0-9-]{1,62}){1,3}/[!-+\--:=-\[\]-{}~]*"
 PLAIN_CELL = re.compile(f"{PLAIN_URL}(?:, ?{PLAIN_URL})*")
 AROUND_URL = BLANKS + ",;|"
 WEB = re.compile(r"(?i:https?)://([^/?#]*)")
+# Neither a scheme nor //; wix: is how Wix refers to its own files.
+PATH = re.compile(r"(?!//|(?!wix:)[A-Za-z][A-Za-z0-9+.-]*:)")
 UNUSABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
 HOST = re.compile(rb"[A-Za-z0-9._-]+")
 PORT = re.compile(r":[^\]]*$")
 Reason = tuple[str, str]  # a code and a sentence
 
 
-def read(cell: str) -> tuple[list[str], bool]:
+class CellRules(NamedTuple):
+    """How the cells of a column are read: a file name or a path in them is joined to ``base_url``;
+    without one it is left alone, if ``keeps_paths``, or else a mistake.
+    """
+
+    base_url: str | None = None
+    keeps_paths: bool = False
+
+
+URLS_ONLY = CellRules()
+
+
+def read(cell: str, rules: CellRules = URLS_ONLY) -> tuple[list[str], bool]:
     """The URLs of a cell in their order, and whether they are known to be good already."""
+    if not cell:
+        return [], True
     if len(cell) <= MAX_URL and PLAIN_CELL.fullmatch(cell):
         return cell.replace(" ", "").split(","), True
-    found = split(cell)
+    found = split(cell, rules)
     return found, not found
 
 
-def split(cell: str) -> list[str]:
-    """The URLs of a cell in their order, without the blanks and separators around them."""
-    parts = SEPARATOR.split(cell) if cell.count("://") > 1 else [cell]
-    return [url for part in parts if (url := part.strip(AROUND_URL))]
+def split(cell: str, rules: CellRules = URLS_ONLY) -> list[str]:
+    """The URLs of a cell in their order, as they are fetched."""
+    found = texts(cell, rules)
+    if rules.base_url or "\\" in cell:
+        return [_meant(text, rules.base_url) for text in found]
+    return found
+
+
+def texts(cell: str, rules: CellRules = URLS_ONLY) -> list[str]:
+    """The URLs of a cell in their order, as they stand in it, without what is around them."""
+    is_mixed = rules.base_url is not None or rules.keeps_paths
+    parts = SEPARATOR.split(cell) if is_mixed or cell.count("://") > 1 else [cell]
+    if rules.base_url:
+        parts = [name for part in parts for name in _file_names(part)]
+    found = [text for part in parts if (text := part.strip(AROUND_URL))]
+    if rules.keeps_paths and not rules.base_url:
+        found = [text for text in found if not PATH.match(text)]
+    return found
+
+
+def is_path(text: str) -> bool:
+    """Whether a text is a file name, a path or an id of a shop's own, and no attempt at a URL."""
+    return PATH.match(text) is not None
+
+
+def _file_names(part: str) -> list[str]:
+    """Several, if each of them has an extension; a comma within a name stays in it."""
+    if begins_as_one(part):
+        return [part]
+    names = [name for piece in FILE_SEPARATOR.split(part) if (name := piece.strip(AROUND_URL))]
+    return names if all(map(EXTENSION.search, names)) else [part]
+
+
+def _meant(text: str, base_url: str | None) -> str:
+    url = text.replace("\\,", ",")
+    if not base_url:
+        return url
+    if url.startswith("//"):  # RFC 3986, section 4.2: the scheme alone is left out
+        return base_url.partition("/")[0] + url
+    is_name = PATH.match(url)
+    return f"{base_url.rstrip('/')}/{url.lstrip('/').replace(' ', '%20')}" if is_name else url
 
 
 def reason_against(url: str) -> Reason | None:

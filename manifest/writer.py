@@ -65,7 +65,7 @@ def write(manifest: Rows, results: Iterable[Result], file: BinaryIO) -> None:
         rows = csv.writer(text, delimiter=manifest.delimiter)
         rows.writerow(_line(manifest.columns, kept, OUTPUT_COLUMN, ERRORS_COLUMN))
         for row, ended in _matched(manifest, results):
-            rows.writerow(_line(row.cells, kept, _output_urls(row, ended), _errors(ended)))
+            rows.writerow(_line(row.cells, kept, _output_urls(row, ended), _errors(row, ended)))
         text.flush()
     finally:
         text.detach()
@@ -110,7 +110,9 @@ def _output_urls(row: Row, ended: Sequence[Result]) -> str:
     return ",".join(urls)
 
 
-def _errors(ended: Sequence[Result]) -> str:
+def _errors(row: Row, ended: Sequence[Result]) -> str:
+    if row.problems:
+        return "; ".join(problem.message for problem in row.problems)
     return "; ".join(f"{result.position}: {result.error}" for result in ended if result.error)
 
 

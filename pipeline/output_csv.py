@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from database import Database
-from manifest import InvalidCsv, Manifest, Row, open_manifest, writer
-from manifest.columns import column_names
+from manifest import InvalidCsv, Manifest, ReadingOptions, Row, open_manifest, writer
 from manifest.writer import Result
 from pipeline import unclaimed_files
 from settings import Settings
@@ -74,7 +73,8 @@ class OutputCsv:
 
     def _uploaded(self, path: Path) -> Manifest:
         # Without limits: it was accepted, and one that was lowered since must not stop it.
-        return open_manifest(path, url_columns=column_names(self.request.url_column))
+        asked = ReadingOptions.stored(self.request.reading, self.request.url_column)
+        return open_manifest(path, asked)
 
     def _write(self, rows: writer.Rows) -> None:
         with self.storage.output_csv(self.request.public_id) as file:

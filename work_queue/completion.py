@@ -30,6 +30,7 @@ class FinishedRequest(NamedTuple):
     id: int
     public_id: uuid.UUID
     url_column: str | None
+    reading: str | None = None
     failed: int = 0  # images
 
 
@@ -57,7 +58,9 @@ def claim_finished(tx: Connection, worker: str, lease_seconds: float) -> Finishe
         sa.update(Request)
         .where(Request.id == candidate, is_ready_to_complete())
         .values(claimed_by=worker, lease_until=utc_now(lease_seconds))
-        .returning(Request.id, Request.public_id, Request.url_column, Request.failed)
+        .returning(
+            *(Request.id, Request.public_id, Request.url_column, Request.reading, Request.failed)
+        )
     ).first()
     return None if claimed is None else FinishedRequest(*claimed)
 

@@ -53,7 +53,7 @@ class NewRequest:
 
     public_id: uuid.UUID
     file_name: str
-    url_column: str | None = None
+    reading: str | None = None
     webhook_url: str | None = None
     reduce_by: int = 50
     format: str = "keep"

@@ -24,6 +24,7 @@ MAX_HOST = 255
 MAX_FILE_NAME = 255
 MAX_URL_COLUMN = 1000
 MAX_WEBHOOK_URL = 2000
+MAX_READING = 4000
 MAX_KEY_NAME = 100
 
 NO_KEY = 0  # the key of requests that came without one, where the service is open
@@ -115,7 +116,8 @@ class Request(Base):
     ``is_whole`` is false while a large upload is written, and while one that broke off or a deleted
     request is removed: nobody sees the request, and its lease says how long somebody is at it.
     ``idempotency_key`` and ``content_hash`` are SHA-256 of the header and of the upload, for a day.
-    ``claimed`` counts claims of its images while it has its head start.
+    ``claimed`` counts claims of its images while it has its head start. ``reading`` is the JSON of
+    how its CSV is read; requests without one came before it, and have a ``url_column`` at most.
     """
 
     __tablename__ = "requests"
@@ -147,6 +149,7 @@ class Request(Base):
     idempotency_key: Mapped[str | None] = text(64)
     content_hash: Mapped[str | None] = text(64)
     key_id: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text(f"{NO_KEY}"))
+    reading: Mapped[str | None] = text(MAX_READING)
     __table_args__ = (
         one_of(Status.PENDING, Status.PROCESSING, Status.COMPLETED),
         sa.CheckConstraint("completed + failed <= total", name="counters"),
