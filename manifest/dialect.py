@@ -25,7 +25,8 @@ HEAD_BYTES = 8192
 HEAD_CHARS = 65_536
 NEWLINE = re.compile(r"\r\n|\r|\n")
 QUOTED = re.compile(r'(?<![^,;\t\r\n ])"(?:[^"]|"")*"')
-COMMENT = re.compile(r"\"?#(?:INFO\b|[ \t]?[^\s,;]+ +[^\s,;])")
+# A remark before the header: # and several words, or the #INFO of eBay; a column may be named #SKU.
+REMARK = re.compile(r"\"?#(?:INFO\b|[ \t]?[^\s,;]+ +[^\s,;])")
 CHUNK_BYTES = 1_048_576
 DELIMITERS = ",;\t"
 SEP_LINES = {f"sep={delimiter}": delimiter for delimiter in [*DELIMITERS, "|"]}
@@ -131,13 +132,6 @@ def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, Record]]:
             yield begins, error
 
 
-def is_comment(line: str) -> bool:
-    """Whether a line, or its first cell, is a remark before the header: # and several words, or
-    the #INFO of eBay. A column may be named # or #SKU.
-    """
-    return COMMENT.match(line) is not None
-
-
 class _Lines:
     """A file's lines, until a record goes over its budget of characters."""
 
@@ -197,12 +191,16 @@ def _decodable(path: Path, dialect: Dialect) -> Dialect:
 
 def _separation(text: str) -> tuple[str, bool]:
     """The delimiter that the header has most of outside quotes; whether a blank always follows."""
-    lines = NEWLINE.split(QUOTED.sub("quoted", text))
+    lines = NEWLINE.split(QUOTED.sub(_without_delimiters, text))
     filled = [line for line in lines if line.strip(BLANKS + DELIMITERS)] or [""]
-    header = next((line for line in filled if not is_comment(line)), filled[0])
+    header = next((line for line in filled if not REMARK.match(line)), filled[0])
     delimiter = max(DELIMITERS, key=header.count)
     names = header.split(delimiter)[1:]
     return delimiter, bool(names) and all(name.startswith(" ") for name in names)
+
+
+def _without_delimiters(quoted: re.Match[str]) -> str:
+    return "# a remark" if REMARK.match(quoted[0]) else "quoted"
 
 
 def _c1(error: UnicodeError) -> tuple[str, int]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from manifest import columns
 from manifest.column_contents import image_columns
 from manifest.columns import Roles
-from manifest.dialect import BLANKS, Dialect, OverLimit, detect, is_comment, records
+from manifest.dialect import BLANKS, Dialect, OverLimit, detect, records
 from manifest.errors import CsvProblem, InvalidCsv
 from manifest.reading_options import ReadingOptions
+from manifest.url_cells import begins_as_one
 
 MAX_PREAMBLE = 10  # records before the header
 SAMPLE = 300  # rows that are looked at for URLs
@@ -44,7 +45,7 @@ def find_header(path: Path, options: ReadingOptions) -> Header:
     place = _place(first, options)
     line, names = first[place]
     found = columns.roles(names, options)
-    if not (found.urls or options.url_columns or options.is_earlier):
+    if not (found.urls or options.url_columns or options.is_earlier or _has_urls(names)):
         images = _by_content(path, dialect, place, names, options)
         found = replace(found, urls=tuple(images), because={**found.because, **images})
     return Header(
@@ -91,7 +92,8 @@ def _place(first: Sequence[tuple[int, list[str]]], options: ReadingOptions) -> i
     elif any(named):
         place = named.index(True)
     else:
-        return next((at for at, (_, cells) in enumerate(first) if not is_comment(cells[0])), 0)
+        at = next((at for at, (_, cells) in enumerate(first) if not _is_remark(cells)), 0)
+        return 0 if _has_urls(first[at][1]) else at
     while named[place + 1 : place + 2] == [True]:
         place += 1
     return place
@@ -102,6 +104,17 @@ def _names_columns(cells: Sequence[str], options: ReadingOptions) -> bool:
     found = columns.roles(cells, options)
     others = {found.name, found.serial} - {None, *found.urls}
     return bool(found.urls and others)
+
+
+def _is_remark(cells: Sequence[str]) -> bool:
+    """#INFO is eBay's; a column may be named # or #SKU, but not all of them."""
+    filled = [cell for cell in cells if cell.strip(BLANKS)]
+    return cells[0].startswith("#INFO") or all(cell.startswith("#") for cell in filled)
+
+
+def _has_urls(cells: Sequence[str]) -> bool:
+    """Whether a record is a row, and no header."""
+    return any(map(begins_as_one, cells))
 
 
 def _without_trailing_blanks(cells: list[str]) -> list[str]:
