@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from manifest.columns import NUMBER, key
+from manifest.columns import DIGITS, key, stem
 from manifest.url_cells import CellRules, is_path, texts
 
 PICTURE = re.compile(r"(?i)\.(?:jpe?g|jfif|png|webp|avif|gif|tiff?|bmp|ico|heic)(?:[?#]|$)")
@@ -69,10 +69,10 @@ def _with_empty_ones(
     names: Sequence[str], contents: Sequence[Contents], found: dict[int, str]
 ) -> dict[int, str]:
     """With those that are numbered like them and have no cell filled, as later ones may be."""
-    stems = {NUMBER.sub("", names[index]): names[index] for index in found}
+    stems = {stem(names[index]): names[index] for index in found}
     more = {
-        index: f"it is named as {stems[NUMBER.sub('', name)]} is"
+        index: f"it is named as {stems[stem(name)]} is"
         for index, name in enumerate(names)
-        if not contents[index].filled and NUMBER.search(name) and NUMBER.sub("", name) in stems
+        if not contents[index].filled and DIGITS.search(name) and stem(name) in stems
     }
     return dict(sorted({**more, **found}.items()))

@@ -51,7 +51,7 @@ LOCAL_NAMES = {
     *("productimageurl", "media", "product image", "product image file", "product thumbnail"),
 }
 IGNORED = re.compile(f"[{re.escape(BLANKS)}._*#-]")
-NUMBER = re.compile(r"[\s-]*\d+")
+DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,12 @@ def key(name: str) -> str:
 
 def keeps_paths(column: str) -> bool:
     """Whether a cell of this column may hold a path or an id in place of a URL."""
-    return NUMBER.sub("", column.strip(BLANKS)).casefold() in LOCAL_NAMES
+    return stem(column) in LOCAL_NAMES
+
+
+def stem(column: str) -> str:
+    """A name without its number: numbered columns have the same."""
+    return DIGITS.sub("", column).strip(BLANKS + "-").casefold()
 
 
 def roles(columns: Sequence[str], options: ReadingOptions) -> Roles:
@@ -86,13 +91,13 @@ def roles(columns: Sequence[str], options: ReadingOptions) -> Roles:
     serial, name = _first(keys, SERIAL_NAMES), _first(keys, NAME_NAMES)
     if options.name_column and key(options.name_column) in keys:
         name = keys.index(key(options.name_column))
-    if options.url_columns:
-        urls = _named(keys, wanted_urls(keys, options))
+    if wanted := wanted_urls(keys, options):
+        urls = _named(keys, wanted)
     else:
         urls = _numbered(keys, EARLIER_URL_NAMES if options.is_earlier else URL_NAMES)
     if serial is not None:
         because[serial] = KNOWN
-    because |= dict.fromkeys(urls, "url_column names it" if options.url_columns else KNOWN)
+    because |= dict.fromkeys(urls, "url_column names it" if wanted else KNOWN)
     if name is not None:
         because[name] = "name_column names it" if options.name_column else KNOWN
     return Roles(serial, name, urls, because)
@@ -102,7 +107,8 @@ def wanted_urls(keys: Sequence[str], options: ReadingOptions) -> list[str]:
     """The names in ``url_columns``: a text is one name if a column has it, else several."""
     wanted = []
     for text in options.url_columns:
-        wanted += [text] if key(text) in keys else column_names(text)
+        is_name = key(text) in keys and not options.is_earlier
+        wanted += [text] if is_name else column_names(text)
     return [name for name in wanted if key(name)]
 
 
@@ -146,7 +152,7 @@ def _named(keys: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
 
 def _numbered(keys: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
     """The columns with known names of URLs, also with a number in them: Image 1, Image 2."""
-    return _named([re.sub(r"\d+", "", found) for found in keys], names)
+    return _named([DIGITS.sub("", found) for found in keys], names)
 
 
 def _problems_of_names(columns: Sequence[str], line: int) -> list[CsvProblem]:

@@ -43,7 +43,7 @@ def find_header(path: Path, options: ReadingOptions) -> Header:
     dialect = detect(path)
     first = _first_records(path, dialect, 1 if options.is_earlier else MAX_PREAMBLE)
     place = _place(first, options)
-    line, names = first[place]
+    line, names = first[place][0], _without_trailing_blanks(first[place][1])
     found = columns.roles(names, options)
     if not (found.urls or options.url_columns or options.is_earlier or _has_urls(names)):
         images = _by_content(path, dialect, place, names, options)
@@ -74,7 +74,7 @@ def _first_records(path: Path, dialect: Dialect, most: int) -> list[tuple[int, l
             if not found:
                 raise InvalidCsv([broken(record, 0, line)])
             break
-        found.append((line, _without_trailing_blanks(record)))
+        found.append((line, record))
     if not found:
         message = "The file is empty: it has no header and no rows."
         raise InvalidCsv([CsvProblem("empty_file", message)])

@@ -68,10 +68,11 @@ class Manifest:
         self._path, self._header, self._options = path, header, options
         self._serial, self._name = header.roles.serial, header.roles.name
         self._has_nul = header.dialect.has_nul
-        (self._first, self._first_rules), *self._others = [
+        self._url_columns = [
             (index, CellRules(options.base_url, keeps_paths(self.columns[index])))
             for index in header.roles.urls
         ]
+        (self._first, self._first_rules), *self._others = self._url_columns
         self._max_rows, self._max_images = max_rows, max_images
 
     @property
@@ -183,7 +184,7 @@ class Manifest:
             message = f"{len(row.urls)} URLs are too many; a row may have {MAX_URLS_OF_A_ROW}."
             found.append(CsvProblem("too_many_urls", message, row.number, line, hint=SKIP_HINT))
         found += islice(self._problems_of_urls(row, line), MAX_PROBLEMS)
-        return found + _nul_bytes(self.columns, row, line)
+        return found + _nul_bytes(self.columns, row, line) if self._has_nul else found
 
     def _too_long(self, row: Row, line: int, index: int | None, limit: int) -> CsvProblem:
         message = f"This is longer than {limit} characters."
@@ -191,7 +192,7 @@ class Manifest:
         return CsvProblem("too_long", message, row.number, line, column, SKIP_HINT)
 
     def _problems_of_urls(self, row: Row, line: int) -> Iterator[CsvProblem]:
-        for index, rules in [(self._first, self._first_rules), *self._others]:
+        for index, rules in self._url_columns:
             for url in url_cells.split(row.cells[index], rules):
                 if reason := url_cells.reason_against(url):
                     code, what = reason

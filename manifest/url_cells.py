@@ -64,12 +64,13 @@ def split(cell: str, rules: CellRules = URLS_ONLY) -> list[str]:
 
 def texts(cell: str, rules: CellRules = URLS_ONLY) -> list[str]:
     """The URLs of a cell in their order, as they stand in it, without what is around them."""
-    is_mixed = rules.base_url is not None or rules.keeps_paths
-    parts = SEPARATOR.split(cell) if is_mixed or cell.count("://") > 1 else [cell]
-    if rules.base_url:
+    base_url, keeps_paths = rules
+    is_mixed = base_url or keeps_paths or cell.count("://") > 1
+    parts = SEPARATOR.split(cell) if is_mixed else [cell]
+    if base_url:
         parts = [name for part in parts for name in _file_names(part)]
     found = [text for part in parts if (text := part.strip(AROUND_URL))]
-    if rules.keeps_paths and not rules.base_url:
+    if keeps_paths and not base_url:
         found = [text for text in found if not PATH.match(text)]
     return found
 

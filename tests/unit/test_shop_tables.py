@@ -66,6 +66,7 @@ def test_an_export_is_read_as_it_comes(
 def test_the_rows_before_the_header_are_given_back_as_they_came() -> None:
     ebay, amazon = open_manifest(EXPORTS / "ebay.csv"), open_manifest(EXPORTS / "amazon.tsv")
     assert [record[0][:12] for record in ebay.preamble] == ["#INFO", "#INFO Action"]
+    assert [len(record) for record in ebay.preamble] == [6, 6]
     assert [record[0] for record in amazon.preamble] == ["TemplateType=fptcustom", "Seller SKU"]
     assert amazon.columns[2] == "main_image_url"
     assert open_manifest(EXPORTS / "shopify.csv").preamble == ()
