@@ -15,6 +15,7 @@ from work_queue.intake import NewRequest
 from work_queue.models import MAX_READING, MAX_URL_COLUMN, MAX_WEBHOOK_URL
 
 FORMATS = ("keep", "jpeg", "png", "webp", "avif")
+ON_ERROR = ("refuse", "skip")
 MAX_SIDE = 100_000  # pixels
 MAX_BYTES = 1_000_000_000
 MAX_SHOWN, MAX_WRONG = 50, 20  # characters of a name, and wrong fields in one response
@@ -175,7 +176,7 @@ FIELDS: dict[str, Parse] = {
     "name_column": _column(MAX_COLUMN_NAME),
     "url_column": _column(MAX_URL_COLUMN),
     "base_url": _base_url,
-    "on_error": _one_of(("refuse", "skip")),
+    "on_error": _one_of(ON_ERROR),
     "dry_run": _boolean,
     # The others have the name of the column that holds them.
     "webhook_url": webhook_url,

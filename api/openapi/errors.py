@@ -88,6 +88,15 @@ ERRORS = {
         },
     ),
     "invalid_url_column": _of_field("url_column", "is longer than 1000 characters."),
+    "invalid_name_column": _of_field("name_column", "is longer than 255 characters."),
+    "invalid_base_url": _of_field("base_url", "is what stands before a file's name: without ?"),
+    "invalid_on_error": _of_field("on_error", "must be one of refuse, skip."),
+    "invalid_dry_run": _of_field("dry_run", "must be one of 1, true, yes, on, …"),
+    "malformed_json": Error(400, "The body is no JSON: Expecting value: line 1 column 1"),
+    "json_too_large": Error(413, "JSON may have 4194304 bytes; send a larger table as a CSV."),
+    "invalid_json": Error(
+        422, "/products/0/urls/1 must be one URL, a text.", {"pointer": "/products/0/urls/1"}
+    ),
     "invalid_webhook_url": _of_field("webhook_url", "begins with ftp:, but must begin with http:"),
     "invalid_reduce_by": _of_field("reduce_by", "must be a whole number from 1 to 95."),
     "invalid_format": _of_field("format", "must be one of keep, jpeg, png, webp, avif."),

@@ -15,6 +15,27 @@ ACCEPTED = {
     "rows": 6,
     "images": 12,
 }
+DRY_RUN = {
+    "columns": [
+        {"name": "SKU", "index": 0, "role": "serial_number", "because": "its name is known"},
+        {"name": "Title", "index": 1, "role": "product_name", "because": "its name is known"},
+        {"name": "Image Src", "index": 2, "role": "image_url", "because": "its name is known"},
+        {"name": "Price", "index": 3, "role": None, "because": None},
+    ],
+    "dialect": {"delimiter": ",", "encoding": "utf-8", "header_row": 1},
+    "first_rows": [
+        {
+            "row": 1,
+            "serial_number": "P-1",
+            "product_name": "Poster",
+            "urls": ["https://shop.example/rocket.jpg"],
+            "cells": ["P-1", "Poster", "https://shop.example/rocket.jpg", "9.90"],
+        }
+    ],
+    "rows": 6,
+    "images": 12,
+    "problems": [],
+}
 PROGRESS = {"total": 12, "completed": 11, "failed": 1, "pending": 0, "percent": 100.0}
 FACTS = {
     "request_id": ID,

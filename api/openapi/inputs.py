@@ -6,6 +6,7 @@ from typing import Any
 
 from api import form, idempotency, parameters
 from api.openapi import schemas
+from manifest.columns import MAX_COLUMN_NAME
 from storage import IMAGE_TYPES
 from work_queue.models import MAX_URL_COLUMN, MAX_WEBHOOK_URL
 
@@ -49,7 +50,32 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of an upload
     "url_column": {
         "type": "string",
         "maxLength": MAX_URL_COLUMN,
-        "description": "The column (or columns, by commas) with the URLs, where it isn't known.",
+        "description": "The column (or columns, by commas) with the URLs, where it isn't known. "
+        "It may be given several times.",
+    },
+    "name_column": {
+        "type": "string",
+        "maxLength": MAX_COLUMN_NAME,
+        "description": "The column with the product's name, where it isn't known.",
+    },
+    "base_url": {
+        "type": "string",
+        "format": "uri",
+        "maxLength": MAX_WEBHOOK_URL,
+        "description": "What stands before bare file names and paths in the cells.",
+    },
+    "on_error": {
+        "type": "string",
+        "enum": list(form.ON_ERROR),
+        "default": form.ON_ERROR[0],
+        "description": "What becomes of rows with a problem: the file is refused, or they are left "
+        "out of the job and kept in the output CSV.",
+    },
+    "dry_run": {
+        "type": "string",
+        "enum": list(form.BOOLEANS),
+        "default": "0",
+        "description": "Whether the file is only read: the answer says what was found in it.",
     },
 }
 FILE = {
@@ -62,6 +88,41 @@ UPLOAD_FORM = {
     "properties": {"file": FILE, **OPTIONS},
     "required": ["file"],
     "additionalProperties": False,
+}
+_ANY_OPTION = {  # as in a form, or as the JSON that means the same
+    name: {
+        "type": ["string", "number", "boolean", "array", "null"],
+        "description": schema["description"],
+    }
+    for name, schema in OPTIONS.items()
+}
+_URLS = {"type": "array", "items": {"type": "string", "format": "uri"}}
+_PRODUCT = {
+    "type": "object",
+    "properties": {
+        "sku": {"type": ["string", "number", "null"]},
+        "name": {"type": ["string", "number", "null"]},
+        "urls": {"type": "array", "items": {"type": "string", "format": "uri"}},
+    },
+    "required": ["urls"],
+    "additionalProperties": False,
+}
+_PRODUCTS = {"type": "array", "items": _PRODUCT}
+JSON_UPLOAD = {
+    "description": "A list of image URLs or of products, alone or with the options beside it.",
+    "anyOf": [
+        _URLS,
+        _PRODUCTS,
+        *(
+            {
+                "type": "object",
+                "properties": {name: listed, **_ANY_OPTION},
+                "required": [name],
+                "additionalProperties": False,
+            }
+            for name, listed in (("images", _URLS), ("products", _PRODUCTS))
+        ),
+    ],
 }
 TEST_FORM = {
     "type": "object",

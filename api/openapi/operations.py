@@ -109,23 +109,31 @@ FORM: Mapping[str, Json] = {
 }
 CSV_EXAMPLE = "S. No.,Product Name,Input Image Urls\n1,Poster,https://shop.example/rocket.jpg\n"
 
+JSON_EXAMPLE = {
+    "products": [{"sku": "P-1", "name": "Poster", "urls": ["https://shop.example/rocket.jpg"]}],
+    "reduce_by": 60,
+}
+
 upload = _change(
     "uploadCsv",
     "Jobs",
     "Upload a CSV of products",
     "The file is stored with its rows, and its images are worked on. It comes as the field `file` "
     "of a multipart form, with the options as further fields, or as the whole body with the type "
-    "`text/csv` and the options in the query. Fields left empty take their default; the names "
+    "`text/csv` and the options in the query. JSON with a list of image URLs, or of products, "
+    "works too. With `dry_run=1` nothing is stored, and the answer says what was found. "
+    "Fields left empty take their default; the names "
     "work in camel case too (`webhookUrl`). A file with a problem is refused whole, with every "
     "problem by row, line and column, up to 100.",
     {
+        "200": _answer("What a dry run found.", "DryRun", examples.DRY_RUN),
         "202": _answer(
             "Accepted: the work begins.",
             "Accepted",
             examples.ACCEPTED,
             headers=["Location"],
             links=_links("$response.body#/request_id", *OF_ONE),
-        )
+        ),
     },
     parameters=("IdempotencyKey", *(f"Option_{name}" for name in inputs.OPTIONS)),
     body={
@@ -135,10 +143,12 @@ upload = _change(
         },
         "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
         "application/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+        "application/json": {"schema": inputs.JSON_UPLOAD, "example": JSON_EXAMPLE},
     },
     problems=(
         *("missing_file", "invalid_idempotency_key", "upload_in_progress", "not_a_csv"),
         *("unsupported_media_type", "too_many_rows", "too_many_images", "invalid_csv"),
+        *("malformed_json", "json_too_large", "invalid_json"),
         *("unknown_field", "invalid_fields", *OPTION_ERRORS, "idempotency_key_reused"),
         *("storage_full", "storage_unavailable", "broken_encoding", "unsupported_encoding"),
         *errors.OF_MORE_WORK,

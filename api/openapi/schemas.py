@@ -14,6 +14,7 @@ Schema = dict[str, Any]
 CSV_CODES = (  # of one problem of a CSV, as manifest/errors.py lists them
     *("not_a_csv", "too_many_rows", "too_many_images", "empty_file", "wrong_encoding", "no_rows"),
     *("no_urls", "too_many_blank_lines", "missing_column", "unknown_url_column"),
+    "unknown_name_column",
     *("too_many_columns", "unbalanced_quotes", "row_too_long", "too_many_cells", "too_many_urls"),
     *("nul_byte", "too_long", "not_http", "bad_character", "no_host", "bad_host", "bad_port"),
     "url_has_credentials",
@@ -87,6 +88,50 @@ SCHEMAS: dict[str, Schema] = {
             "status_url": STATUS_URL,
             "rows": _count("Products in the CSV."),
             "images": _count("URLs in the CSV."),
+            "skipped": _count("Rows that are left out, with `on_error=skip`."),
+            "problems": _array(
+                ref("ProblemEntry"), description="Why the first of them are left out."
+            ),
+        },
+        optional=["skipped", "problems"],
+    ),
+    "DryRun": _object(
+        {
+            "columns": _array(ref("FoundColumn")),
+            "dialect": ref("Dialect"),
+            "first_rows": _array(ref("FoundRow")),
+            "rows": _count("Products in the CSV."),
+            "images": _count("URLs in the CSV."),
+            "problems": _array(ref("ProblemEntry"), maxItems=100),
+        }
+    ),
+    "FoundColumn": _object(
+        {
+            "name": _text("As the CSV has it."),
+            "index": _count("The first is 0."),
+            "role": _nullable(
+                _one_of(
+                    ["serial_number", "product_name", "image_url"],
+                    "What it was taken for; null for one that is only kept.",
+                )
+            ),
+            "because": _nullable(_text("Why it was taken for that.")),
+        }
+    ),
+    "Dialect": _object(
+        {
+            "delimiter": _text("Between cells."),
+            "encoding": _text("As in `utf-8`."),
+            "header_row": _count("The line of the file in which it stands.", 1),
+        }
+    ),
+    "FoundRow": _object(
+        {
+            "row": _count("The first is 1.", 1),
+            "serial_number": _text(),
+            "product_name": _text(),
+            "urls": _array(_text()),
+            "cells": _array(_text("As the CSV has it, cut where it is long.")),
         }
     ),
     "Status": _object(
@@ -247,6 +292,7 @@ SCHEMAS: dict[str, Schema] = {
                 "detail": _text("A sentence, for people."),
                 "field": _text("The field of the form that is wrong."),
                 "errors": _array(ref("ProblemEntry"), maxItems=100),
+                "pointer": _text("Where in the JSON, as RFC 6901 writes it."),
                 "columns_found": _array(_text(), description="Those of the CSV."),
                 "columns_known": {
                     "description": "The names that would be recognised, by their role.",
@@ -254,7 +300,7 @@ SCHEMAS: dict[str, Schema] = {
                     "additionalProperties": _array(_text()),
                 },
             },
-            optional=["field", "errors", "columns_found", "columns_known"],
+            optional=["field", "errors", "pointer", "columns_found", "columns_known"],
         ),
     },
     "ProblemEntry": {
@@ -270,8 +316,9 @@ SCHEMAS: dict[str, Schema] = {
                 "row": _nullable(_count("Of the CSV: from 1, or 0 for the header.")),
                 "line": _nullable(_count("Of the file, in which the row begins.", 1)),
                 "column": _nullable(_text("Its name.")),
+                "hint": _text("Which option of the upload would help."),
             },
-            optional=["field", "row", "line", "column"],
+            optional=["field", "row", "line", "column", "hint"],
         ),
     },
 }
