@@ -100,14 +100,18 @@ def detect(path: Path) -> Dialect:
     return replace(dialect, delimiter=delimiter, skips_blanks=skips_blanks)
 
 
-def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, Record]]:
+def records(
+    path: Path, dialect: Dialect, lines: Lines | None = None
+) -> Iterator[tuple[int, Record]]:
     """Every record that isn't blank, with the line it begins in; csv.Error stands for a broken one.
+
+    With ``lines`` of its own, a caller gets the text of the records, too.
 
     Quotes are those of RFC 4180, section 2, and held to strictly; a quote in the middle of an
     unquoted cell (15" Monitor) is a character like any other. Blank are an empty line and Excel's
     rows of nothing but delimiters.
     """
-    lines = _Lines(path, dialect)
+    lines = lines or Lines(path, dialect)
     reader = csv.reader(
         iter(lines),
         delimiter=dialect.delimiter,
@@ -132,24 +136,34 @@ def records(path: Path, dialect: Dialect) -> Iterator[tuple[int, Record]]:
             yield begins, error
 
 
-class _Lines:
-    """A file's lines, until a record goes over its budget of characters."""
+class Lines:
+    """A file's lines, until a record goes over its budget of characters.
 
-    def __init__(self, path: Path, dialect: Dialect) -> None:
+    ``kept`` has those that were read since somebody emptied it, where they are kept at all.
+    """
+
+    def __init__(self, path: Path, dialect: Dialect, *, keeps: bool = False) -> None:
         self.path = path
         self.dialect = dialect
         self.budget_chars = MAX_RECORD_CHARS
+        self.kept: list[str] = []
+        self._keeps = keeps
 
     def __iter__(self) -> Iterator[str]:
         with _open(self.path, self.dialect) as file:
             if self.dialect.has_sep_line:
-                file.readline()
+                self._keep(file.readline())
                 yield "\n"  # in its place, so that line numbers stay right
             while line := file.readline(MAX_RECORD_CHARS + 1):
+                self._keep(line)
                 self.budget_chars -= len(line)
                 if self.budget_chars < 0:
                     raise OverLimit("row_too_long", TOO_LONG)
                 yield line
+
+    def _keep(self, line: str) -> None:
+        if self._keeps:
+            self.kept.append(line)
 
 
 def _open(path: Path, dialect: Dialect) -> TextIO:

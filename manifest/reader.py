@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from manifest import url_cells
 from manifest.columns import keeps_paths, missing_name, refusal
-from manifest.dialect import BLANKS, OverLimit, Record, records
+from manifest.dialect import BLANKS, Lines, OverLimit, Record, records
 from manifest.errors import (
     BASE_URL_HINT,
     MAX_PROBLEMS,
@@ -51,6 +51,17 @@ class Row(NamedTuple):  # A frozen dataclass takes four times as long to make.
     problems: tuple[CsvProblem, ...] = ()
 
 
+class RawRow(NamedTuple):
+    """A data row as it stands in the file, and what stands before it, such as the header.
+
+    The last one has no text, only what stands behind the rows.
+    """
+
+    number: int
+    before: str
+    text: str
+
+
 class Manifest:
     """The rows of a file, made by open_manifest().
 
@@ -59,6 +70,7 @@ class Manifest:
     problems are skipped, all rows come, those with problems among them.
 
     ``preamble`` are the records before the header: remarks of the shop, as they came.
+    ``url_columns`` are the indexes of the columns with URLs, each with how its cells are read.
     """
 
     def __init__(
@@ -68,11 +80,11 @@ class Manifest:
         self._path, self._header, self._options = path, header, options
         self._serial, self._name = header.roles.serial, header.roles.name
         self._has_nul = header.dialect.has_nul
-        self._url_columns = [
+        self.url_columns = [
             (index, CellRules(options.base_url, keeps_paths(self.columns[index])))
             for index in header.roles.urls
         ]
-        (self._first, self._first_rules), *self._others = self._url_columns
+        (self._first, self._first_rules), *self._others = self.url_columns
         self._max_rows, self._max_images = max_rows, max_images
 
     @property
@@ -85,6 +97,16 @@ class Manifest:
         """Whether the file began with a byte order mark or was not UTF-8."""
         dialect = self._header.dialect
         return dialect.has_bom or dialect.encoding != "utf-8"
+
+    @property
+    def has_bom(self) -> bool:
+        """Whether the file began with a byte order mark."""
+        return self._header.dialect.has_bom
+
+    @property
+    def skips_blanks(self) -> bool:
+        """Whether blanks behind a delimiter do not belong to the cell."""
+        return self._header.dialect.skips_blanks
 
     def __iter__(self) -> Iterator[Row]:
         skips = self._options.skips_problems
@@ -113,9 +135,21 @@ class Manifest:
         if len(problems) == MAX_PROBLEMS and not skips:
             raise InvalidCsv(problems)
 
-    def _data(self) -> Iterator[tuple[int, Record]]:
+    def _data(self, lines: Lines | None = None) -> Iterator[tuple[int, Record]]:
         """The records after the header."""
-        return islice(records(self._path, self._header.dialect), len(self.preamble) + 1, None)
+        before = len(self.preamble) + 1
+        return islice(records(self._path, self._header.dialect, lines), before, None)
+
+    def raw_rows(self) -> Iterator[RawRow]:
+        """The file's text, cut at its data rows; put together again, it is the whole of it."""
+        lines = Lines(self._path, self._header.dialect, keeps=True)
+        number, first = 0, 1
+        for number, (line, _) in enumerate(self._data(lines), start=1):
+            before, text = lines.kept[: line - first], lines.kept[line - first :]
+            first += len(lines.kept)
+            lines.kept.clear()
+            yield RawRow(number, "".join(before), "".join(text))
+        yield RawRow(number + 1, "".join(lines.kept), "")
 
     def _read(self, number: int, line: int, record: Record) -> Row:
         if isinstance(record, csv.Error):
@@ -192,7 +226,7 @@ class Manifest:
         return CsvProblem("too_long", message, row.number, line, column, SKIP_HINT)
 
     def _problems_of_urls(self, row: Row, line: int) -> Iterator[CsvProblem]:
-        for index, rules in self._url_columns:
+        for index, rules in self.url_columns:
             for url in url_cells.split(row.cells[index], rules):
                 if reason := url_cells.reason_against(url):
                     code, what = reason

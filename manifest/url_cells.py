@@ -44,6 +44,14 @@ class CellRules(NamedTuple):
 URLS_ONLY = CellRules()
 
 
+class Span(NamedTuple):
+    """A URL as it is fetched, and where it stands in its cell."""
+
+    start: int
+    end: int
+    url: str
+
+
 def read(cell: str, rules: CellRules = URLS_ONLY) -> tuple[list[str], bool]:
     """The URLs of a cell in their order, and whether they are known to be good already."""
     if not cell:
@@ -59,6 +67,16 @@ def split(cell: str, rules: CellRules = URLS_ONLY) -> list[str]:
     found = texts(cell, rules)
     if rules.base_url or "\\" in cell:
         return [_meant(text, rules.base_url) for text in found]
+    return found
+
+
+def spans(cell: str, rules: CellRules = URLS_ONLY) -> list[Span]:
+    """The URLs of a cell in their order, each with its place."""
+    found, end = [], 0
+    for text in texts(cell, rules):
+        start = cell.index(text, end)
+        end = start + len(text)
+        found.append(Span(start, end, _meant(text, rules.base_url)))
     return found
 
 

@@ -1,0 +1,103 @@
+"""Tables that go back into the shop: the user's own file, with nothing changed but URLs.
+
+The text of the file is copied, never written anew: quotes, blanks, line ends, comments and the end
+of the last line stay as they are. Formulas stay, too: the shop's importer must get back what it
+gave, and these tables are for it, not for a spreadsheet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from manifest.reader import Manifest
+from manifest.url_cells import URLS_ONLY, CellRules, spans
+
+BOM = "\ufeff"
+
+
+class NewUrl(NamedTuple):
+    """The URL of a compressed image, and the one that it takes the place of."""
+
+    row_number: int
+    old: str
+    new: str
+
+
+def import_csv(manifest: Manifest, new_urls: Iterable[NewUrl]) -> Iterator[str]:
+    """The whole file with new URLs, which come in the order of the rows; the others stay.
+
+    A new URL goes where its old one stands in the row: no place ever gets another image's URL, also
+    when a later version of this service finds other columns or URLs in the same file.
+    """
+    if manifest.has_bom:
+        yield BOM
+    groups = groupby(new_urls, attrgetter("row_number"))
+    number, group = next(groups, (0, iter(())))
+    for row in manifest.raw_rows():
+        yield row.before
+        if row.number == number:
+            yield _with_new_urls(manifest, row.text, {old: new for _, old, new in group})
+            number, group = next(groups, (0, iter(())))
+        else:
+            yield row.text
+
+
+def failed_csv(manifest: Manifest, row_numbers: Iterable[int]) -> Iterator[str]:
+    """The header with all that stands before it, and these rows; the numbers are in order."""
+    numbers = iter(row_numbers)
+    number = next(numbers, 0)
+    if manifest.has_bom:
+        yield BOM
+    for row in manifest.raw_rows():
+        if row.number == 1:
+            yield row.before
+        if row.number == number:
+            yield row.text
+            number = next(numbers, 0)
+
+
+def _with_new_urls(manifest: Manifest, text: str, new_urls: Mapping[str, str]) -> str:
+    quote = ' *"' if manifest.skips_blanks else '"'  # that opens a cell
+    cells = _cell(manifest.delimiter, quote).findall(text)
+    extra = range(len(manifest.columns), len(cells))  # of a list of URLs without quotes
+    for index, rules in (*manifest.url_columns, *((index, URLS_ONLY) for index in extra)):
+        if index < len(cells) and cells[index]:
+            cells[index] = _cell_with_new_urls(cells[index], quote, rules, new_urls)
+    return "".join(cells)
+
+
+@cache
+def _cell(delimiter: str, quote: str) -> re.Pattern[str]:
+    """A cell as it stands in the text of a row, with the delimiter or the line end behind it."""
+    end = re.escape(delimiter)
+    return re.compile(f'(?:{quote}[^"]*(?:""[^"]*)*"[^{end}]*|[^{end}]*)(?:{end}|\\Z)')
+
+
+@cache
+def _quoted(quote: str) -> re.Pattern[str]:
+    """The same, with quotes around it; they are doubled within."""
+    return re.compile(f'({quote})(.*)(".*)', re.DOTALL)
+
+
+def _cell_with_new_urls(
+    cell: str, quote: str, rules: CellRules, new_urls: Mapping[str, str]
+) -> str:
+    if found := '"' in cell and _quoted(quote).fullmatch(cell):
+        begin, content, end = found.groups()
+        content = _replaced(content.replace('""', '"'), rules, new_urls)
+        return begin + content.replace('"', '""') + end
+    return _replaced(cell, rules, new_urls)
+
+
+def _replaced(content: str, rules: CellRules, new_urls: Mapping[str, str]) -> str:
+    parts, at = [], 0
+    for start, end, url in spans(content, rules):
+        if url in new_urls:
+            parts += [content[at:start], new_urls[url]]
+            at = end
+    return "".join([*parts, content[at:]])
