@@ -165,6 +165,12 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def _base_url(text: str) -> str:
+    """Links stand in tables, where some characters would end a cell, or a URL in a list of them."""
+    _check(not re.search(r"""[\s"',;|?#]""", text))
+    return _url("http", "https")(text)
+
+
 def _database_url(text: str) -> str:
     _check(urlsplit(text).scheme.split("+")[0] in ("sqlite", "mssql"))
     return text
@@ -291,7 +297,10 @@ RULES: dict[str, tuple[Callable[[str], Any], str]] = {
         _url("redis", "rediss", "redis+socket"),
         "a URL that starts with redis://, rediss:// or redis+socket://",
     ),
-    "public_base_url": (_url("http", "https"), "a URL that starts with http:// or https://"),
+    "public_base_url": (
+        _base_url,
+        "a URL that starts with http:// or https://, without blanks, quotes and any of ,;|?#",
+    ),
     "trusted_hosts": (_names, "names or addresses without ports, as in images.example,10.0.0.5"),
     "cors_origins": (
         _origins,

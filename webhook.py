@@ -27,7 +27,7 @@ import metrics
 from database import Database, Unavailable
 from outbound import HttpClient, OutboundError
 from settings import Settings
-from storage import OUTPUT_CSV, image_url
+from storage import file_urls, image_url
 from work_queue import read_queries
 from work_queue.api_keys import webhook_secret_of
 from work_queue.notifications import (
@@ -67,7 +67,7 @@ def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]
         "progress": read_queries.progress(request),
         "bytes_in": request.bytes_in,
         "bytes_out": request.bytes_out,
-        "output_csv_url": image_url(base, public_id, OUTPUT_CSV),
+        **file_urls(base, public_id, has_failed=request.failed > 0),
         "status_url": f"{base}/status/{public_id}",
     }
     truncated = body | {"output_images": [], "output_images_truncated": True}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import unicodedata
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import PurePath
 from tempfile import TemporaryFile
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from flask import Blueprint, Response, request
@@ -22,8 +24,9 @@ from api.service import service
 from database import Unavailable
 from manifest import output_links
 from storage import IMAGE_TYPES, IMMUTABLE, OUTPUT_CSV, StoredFile, content_type, image_url
-from work_queue.read_queries import find_request
+from work_queue.read_queries import RequestRow, find_request
 
+ATTRIBUTE_CHARS = "!#$&+-.^_`|~"  # RFC 8187, section 3.2.1, with letters and digits
 SEND_BYTES = 64 * 1024  # of a file, at a time
 IMAGE_NAME = re.compile(rf"\d{{1,10}}-\d{{1,10}}\.({'|'.join(IMAGE_TYPES)})", re.ASCII)
 
@@ -47,7 +50,7 @@ def processed_image(request_id: str, name: str) -> Response:
     if is_image:  # a shop's pages embed it
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     else:
-        response.headers.set("Content-Disposition", "attachment", filename=_own_name(public_id))
+        save_as(_output_csv_name(public_id), response)
     return response
 
 
@@ -69,12 +72,25 @@ def _with_links_of_today(public_id: UUID, stored: StoredFile) -> StoredFile:
     return StoredFile(content, size, etag, datetime.now(UTC))  # newer than what anybody has
 
 
-def _own_name(public_id: UUID) -> str:
-    """A name that a person recognises: that of the upload, with ``-output`` behind it."""
+def _output_csv_name(public_id: UUID) -> str:
     with suppress(Unavailable):  # the file is there all the same
         if found := service().database.read(find_request, public_id):
-            return f"{PurePath(found.request.file_name).stem or 'products'}-{OUTPUT_CSV}"
+            return own_name(found.request, OUTPUT_CSV)
     return OUTPUT_CSV
+
+
+def own_name(request: RequestRow, name: str) -> str:
+    """A name that a person recognises: that of the upload, as in ``products-output.csv``."""
+    return f"{PurePath(request.file_name).stem or 'products'}-{name}"
+
+
+def save_as(name: str, response: Response) -> None:
+    """Have a browser save it under a name (RFC 6266, with ASCII for who doesn't know more)."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    names = {"filename": plain}
+    if plain != name:
+        names["filename*"] = f"UTF-8''{quote(name, safe=ATTRIBUTE_CHARS)}"
+    response.headers.set("Content-Disposition", "attachment", **names)
 
 
 def _wrapper(stored: StoredFile) -> type[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from storage import OUTPUT_CSV, image_url
+from storage import file_urls, image_url
 from work_queue.read_queries import FoundRequest, ImageRow, RequestRow, progress
 from work_queue.statuses import Status
 
@@ -35,18 +35,19 @@ def summary(base: str, request: RequestRow) -> dict[str, Any]:
 
 def _facts(base: str, request: RequestRow) -> dict[str, Any]:
     is_completed = request.status is Status.COMPLETED
+    urls = file_urls(base, request.public_id, has_failed=request.failed > 0)
     return {
         "request_id": str(request.public_id),
         "status": request.status,
         "progress": progress(request),
         "bytes_in": request.bytes_in,
         "bytes_out": request.bytes_out,
-        "saved_percent": _saved_percent(request.bytes_in, request.bytes_out),
+        "saved_percent": saved_percent(request.bytes_in, request.bytes_out),
         "file_name": request.file_name,
         "options": {name: getattr(request, name) for name in OPTIONS},
         "created_at": _time(request.created_at),
         "completed_at": _time(request.completed_at),
-        "output_csv_url": image_url(base, request.public_id, OUTPUT_CSV) if is_completed else None,
+        **(urls if is_completed else dict.fromkeys(urls)),
     }
 
 
@@ -100,7 +101,7 @@ def _ratio(bytes_in: int | None, bytes_out: int | None) -> float | None:
     return round(bytes_out / bytes_in, 4) if bytes_in and bytes_out is not None else None
 
 
-def _saved_percent(bytes_in: int, bytes_out: int) -> float | None:
+def saved_percent(bytes_in: int, bytes_out: int) -> float | None:
     return round(100 * (1 - bytes_out / bytes_in), 1) if bytes_in else None
 
 

@@ -574,6 +574,7 @@ SELECT
   requests.public_id,
   requests.status,
   requests.file_name,
+  requests.url_column,
   requests.webhook_url,
   requests.reduce_by,
   requests.format,
@@ -874,6 +875,41 @@ ORDER BY
   images.position
 OFFSET 0 ROWS
 FETCH FIRST :limit ROWS ONLY;
+-- read_queries.find_completed: A page of the images that went well, in the order of the CSV,
+-- behind a (row, position).
+SELECT
+TOP 2000
+  images.row_number,
+  images.position,
+  images.input_url,
+  images.output_name,
+  images.copy_of
+FROM images
+WHERE
+  images.request_id = :request_id_1
+  AND NOT images.output_name IS NULL
+  AND images.row_number >= :row_number_1
+  AND (
+    images.row_number > :row_number_2 OR images.position > :position_1
+  )
+ORDER BY
+  images.row_number,
+  images.position;
+
+-- read_queries.find_failed_rows: A page of the numbers of rows that have a failed image, in
+-- order, behind a row.
+SELECT
+TOP 2000
+  images.row_number
+FROM images
+WHERE
+  images.request_id = :request_id_1
+  AND images.status = N'Failed'
+  AND images.row_number > :row_number_1
+GROUP BY
+  images.row_number
+ORDER BY
+  images.row_number;
 
 -- request_changes.notify_again: Make the newest notification of a completed request due now,
 -- under the same message id.
@@ -986,6 +1022,7 @@ TOP 100
   requests.public_id,
   requests.status,
   requests.file_name,
+  requests.url_column,
   requests.webhook_url,
   requests.reduce_by,
   requests.format,

@@ -37,7 +37,7 @@ class Connection(HTTPChannel):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._start_waiting()
-        self._is_refused = self._is_draining = False
+        self._is_refused = self._is_draining = self._holds_up_thread = False
         super().__init__(*arguments, **options)
         self.sendbuf_len = min(self.sendbuf_len, MAX_PIECE)
 
@@ -49,7 +49,7 @@ class Connection(HTTPChannel):
     @property
     def is_waiting(self) -> bool:
         """Whether it is the client's turn."""
-        return not self.requests and not self.will_close
+        return (not self.requests or self._holds_up_thread) and not self.will_close
 
     @property
     def is_under_way(self) -> bool:
@@ -169,6 +169,14 @@ class Connection(HTTPChannel):
         super().handle_close()
 
     # --- called by the thread of a request ----------------------------------------------------
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Wait, where the client is so far behind that the rest of its response has no room."""
+        self._holds_up_thread = True
+        try:
+            super()._flush_outbufs_below_high_watermark()
+        finally:
+            self._holds_up_thread = False
 
     def write_soon(self, data: Any) -> int:
         self._start_waiting()

@@ -19,11 +19,15 @@ from waitress.adjustments import Adjustments
 from waitress.task import ThreadedTaskDispatcher
 
 from http_server.connections import STOP_SECONDS, Server
+from settings import MIB
 
 PROCESSES, THREADS = 2, 8
 MAX_CONNECTIONS = 4000  # of a process
 SPARE_FILES = 256  # for all that is not a connection
 KEPT_UPLOADS = 16  # of the largest size that are buffered by a process
+# Of one response, on disk, that its client has not taken: as much as no table and no image has, so
+# that only an archive holds up its thread.
+KEPT_RESPONSE = 64 * MIB
 BACKLOG = 2048
 SENT_BY_THREADS = 1024 * 1024  # from so many bytes on; less costs least if the event loop sends it
 BIND_ATTEMPTS = 5  # a second apart: processes that were killed may still hold the port
@@ -98,7 +102,7 @@ def make_server(
         recv_bytes=64 * 1024,
         inbuf_overflow=64 * 1024,
         outbuf_overflow=256 * 1024,
-        outbuf_high_watermark=sys.maxsize,  # no thread waits until its response is taken
+        outbuf_high_watermark=KEPT_RESPONSE,
         connection_limit=sys.maxsize,  # the server itself makes room
         cleanup_interval=1,
         log_socket_errors=False,

@@ -28,7 +28,7 @@ class ReadingOptions:
 
     @classmethod
     def stored(cls, reading: str | None, url_column: str | None) -> Self:
-        """Those of a request: before schema version 0009 only its ``url_column`` was kept."""
+        """Those of a request: before schema version 0010 only its ``url_column`` was kept."""
         if reading is None:
             return cls(url_columns=(url_column,) if url_column else (), is_earlier=True)
         chosen = json.loads(reading)

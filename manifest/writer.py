@@ -10,7 +10,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from itertools import groupby
 from operator import attrgetter
 from typing import BinaryIO, Protocol
@@ -69,6 +69,17 @@ def write(manifest: Rows, results: Iterable[Result], file: BinaryIO) -> None:
         text.flush()
     finally:
         text.detach()
+
+
+def lines_of(rows: Iterable[Sequence[object]], delimiter: str) -> Iterator[str]:
+    """Rows of our own, each as a line in the same format; None is an empty cell."""
+    line = StringIO()
+    writer = csv.writer(line, delimiter=delimiter)
+    for row in rows:
+        writer.writerow([defused(cell) if isinstance(cell, str) else cell for cell in row])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
 
 
 def _kept(columns: Sequence[str]) -> list[int]:

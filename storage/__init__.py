@@ -10,18 +10,27 @@ from storage.base import Storage, StorageFull, StorageUnavailable, StoredFile, W
 from storage.bucket import Bucket
 from storage.folders import FULL, Folders, check_writing
 from storage.names import (
+    FAILED_CSV,
     IMAGE_TYPES,
+    IMAGES_ZIP,
     IMMUTABLE,
+    IMPORT_CSV,
     OUTPUT_CSV,
+    REPORT_CSV,
     content_type,
+    file_urls,
     image_name,
     image_url,
 )
 
 __all__ = [
+    "FAILED_CSV",
+    "IMAGES_ZIP",
     "IMAGE_TYPES",
     "IMMUTABLE",
+    "IMPORT_CSV",
     "OUTPUT_CSV",
+    "REPORT_CSV",
     "Bucket",
     "Folders",
     "Storage",
@@ -31,6 +40,7 @@ __all__ = [
     "WrongStorage",
     "check_folders",
     "content_type",
+    "file_urls",
     "image_name",
     "image_url",
     "open_storage",

@@ -24,6 +24,8 @@ class RequestRow(NamedTuple):
     public_id: uuid.UUID
     status: Status
     file_name: str
+    url_column: str | None
+    reading: str | None
     webhook_url: str | None
     reduce_by: int
     format: str
@@ -57,6 +59,16 @@ class ImageRow(NamedTuple):
     input_bytes: int | None
     output_bytes: int | None
     figures: Figures
+
+
+class CompletedImage(NamedTuple):
+    """An image that went well; a copy has the same file as an earlier one."""
+
+    row_number: int
+    position: int
+    input_url: str
+    output_name: str
+    copy_of: int | None
 
 
 class ProductRow(NamedTuple):
@@ -286,6 +298,33 @@ def _chosen(
 
 def _image_row(*columns: Any) -> ImageRow:
     return ImageRow._make([*columns[:AT_FIGURES], Figures._make(columns[AT_FIGURES:])])
+
+
+def find_completed(
+    tx: Connection, request_id: int, *, after: tuple[int, int]
+) -> list[CompletedImage]:
+    """A page of the images that went well, in the order of the CSV, behind a (row, position)."""
+    went_well = sa.and_(Image.request_id == request_id, Image.output_name.is_not(None))
+    page = tx.execute(
+        sa.select(*_columns(Image, CompletedImage))
+        .where(went_well, is_after(*after))
+        .order_by(Image.row_number, Image.position)
+        .limit(PAGE)
+    )
+    return [CompletedImage(*image) for image in page]
+
+
+def find_failed_rows(tx: Connection, request_id: int, *, after: int) -> list[int]:
+    """A page of the numbers of rows that have a failed image, in order, behind a row."""
+    failed = sa.and_(Image.request_id == request_id, is_status(Image.status, Status.FAILED))
+    page = tx.scalars(
+        sa.select(Image.row_number)
+        .where(failed, Image.row_number > after)
+        .group_by(Image.row_number)
+        .order_by(Image.row_number)
+        .limit(PAGE)
+    )
+    return [*page]
 
 
 def find_products(tx: Connection, request_id: int, *, after: int) -> list[ProductRow]:

@@ -246,6 +246,18 @@ def test_the_output_csv_is_saved_under_the_name_of_the_upload(
     assert disposition == "attachment; filename=products-output.csv"
 
 
+def test_the_name_of_an_upload_may_be_in_any_script(system: System, origin: Origin) -> None:
+    files = {"file": ("製品.csv", csv_of(("Cup", *photo_urls(origin, 1))))}
+    answer = requests.post(f"{system.url}/upload", files=files, timeout=10).json()
+    url = system.completed(answer["request_id"])["output_csv_url"]
+
+    disposition = requests.get(url, timeout=10).headers["Content-Disposition"]
+
+    assert disposition == (
+        "attachment; filename=-output.csv; filename*=UTF-8''%E8%A3%BD%E5%93%81-output.csv"
+    )
+
+
 def test_a_slash_at_the_end_of_a_route_changes_nothing(system: System, origin: Origin) -> None:
     request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))))
     system.completed(request_id)

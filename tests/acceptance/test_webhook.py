@@ -49,7 +49,9 @@ def test_a_receiver_gets_the_result_once_signed(system: System, origin: Origin) 
     assert [i["output_url"] for i in body["output_images"]] == [
         i["output_url"] for i in status["images"]
     ]
-    assert body["output_csv_url"] == status["output_csv_url"]
+    for name in ("output_csv", "import_csv", "report_csv", "failed_csv", "images_zip"):
+        assert body[f"{name}_url"] == status[f"{name}_url"]
+    assert body["failed_csv_url"].endswith(f"/{request_id}/failed.csv")
     assert [a["status_code"] for a in webhook["attempts"]] == [200]
 
 

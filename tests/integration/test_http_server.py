@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from werkzeug.test import Client
@@ -16,8 +18,9 @@ from app import create_app
 from http_server import processes
 from settings import Settings
 from tests.slow_clients import SlowClients, has_ended, response_to, status_of
-from tests.system import csv_of, eventually
+from tests.system import PATIENCE, csv_of, eventually
 
+BLOCK = bytes(1024 * 1024)
 ONE = b"GET / HTTP/1.0\r\n\r\n"
 GOOD = csv_of(("Cup", "http://127.0.0.1:8/cup.jpg")).encode()
 
@@ -27,12 +30,40 @@ def greet(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [b"hello"]
 
 
+class Archive:
+    """An application whose response is larger than what is kept of one, and made as it is sent."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.is_closed = False
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        return self._parts()
+
+    def _parts(self) -> Iterator[bytes]:
+        try:
+            while self.sent < 2 * processes.KEPT_RESPONSE:
+                self.sent += len(BLOCK)
+                yield BLOCK
+        finally:
+            self.is_closed = True
+
+
+def sent(url: str, request: bytes) -> socket.socket:
+    """A connection on which a request was sent, and nothing read yet."""
+    parts = urlsplit(url)
+    connection = socket.create_connection((parts.hostname or "", parts.port or 80), PATIENCE)
+    connection.sendall(request)
+    return connection
+
+
 @contextmanager
-def server(**limits: int) -> Iterator[str]:
+def server(application: Any = greet, **limits: int) -> Iterator[str]:
     """A server in a thread, and its URL."""
     usual = {"max_connections": 4000, "max_buffered": 10**9, "max_body_bytes": 10**8}
     with processes.listen("127.0.0.1", 0) as listener:
-        running = processes.make_server(greet, listener, **(usual | limits))
+        running = processes.make_server(application, listener, **(usual | limits))
         thread = threading.Thread(target=running.run)
         thread.start()
         try:
@@ -64,6 +95,37 @@ def test_when_bodies_take_too_much_room_the_largest_of_them_go() -> None:
 
         eventually(lambda: clients.still_open() == 18)
         assert status_of(response_to(url, ONE)) == 200
+
+
+def test_a_large_response_waits_for_its_client_instead_of_filling_the_disk() -> None:
+    archive = Archive()
+    with server(archive) as url, closing(sent(url, ONE)) as client:
+        eventually(lambda: archive.sent >= processes.KEPT_RESPONSE)
+        client.recv(1)
+        assert archive.sent < 1.5 * processes.KEPT_RESPONSE
+
+        while client.recv(1024 * 1024):
+            pass
+
+    assert archive.sent == 2 * processes.KEPT_RESPONSE
+
+
+def test_the_work_on_a_large_response_ends_when_its_client_goes_away() -> None:
+    archive = Archive()
+    with server(archive) as url:
+        with closing(sent(url, ONE)):
+            eventually(lambda: archive.sent >= processes.KEPT_RESPONSE)
+
+        eventually(lambda: archive.is_closed)
+        assert archive.sent < 2 * processes.KEPT_RESPONSE
+
+
+def test_a_client_that_takes_nothing_of_a_large_response_is_ended() -> None:
+    archive = Archive()
+    with server(archive) as url, closing(sent(url, ONE)):
+        eventually(lambda: archive.is_closed)
+
+    assert archive.sent < 2 * processes.KEPT_RESPONSE
 
 
 @pytest.mark.parametrize("missing", [1, 30, len(GOOD)])

@@ -171,6 +171,8 @@ def poll(database: Database, public_id: uuid.UUID) -> None:
             read_queries.find_sorted_images, found.request.id, sort, after=(0, 0, 0), limit=100
         )
         assert len(keyed) == 3
+    assert len(database.read(read_queries.find_completed, found.request.id, after=(0, 0))) == 2
+    assert database.read(read_queries.find_failed_rows, found.request.id, after=0) == [1]
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,7 @@ def test_every_setting_can_be_given() -> None:
         ("DATABASE_URL", "mysql://a/b"),
         ("REDIS_URL", "http://a"),
         ("PUBLIC_BASE_URL", "images.example"),
+        ("PUBLIC_BASE_URL", "https://images.example/a,b"),
         ("TRUSTED_HOSTS", "https://images.example"),
         ("TRUSTED_HOSTS", "images.example:443"),
         ("CORS_ORIGINS", "*"),
