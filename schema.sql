@@ -41,8 +41,8 @@ BEGIN
     );
 END;
 IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
-    INSERT INTO dbo.alembic_version (version_num) VALUES ('0010');
-IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0010')
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0011');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0011')
 BEGIN
     RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
     SET NOEXEC ON;
@@ -83,6 +83,7 @@ BEGIN
         content_hash NVARCHAR(64) NULL,
         key_id BIGINT NOT NULL DEFAULT 0,
         reading NVARCHAR(4000) NULL,
+        names NVARCHAR(10) NOT NULL DEFAULT 'position',
         CONSTRAINT pk_requests PRIMARY KEY (id),
         CONSTRAINT ck_requests_status CHECK (status IN (N'Pending', N'Processing', N'Completed')),
         CONSTRAINT ck_requests_counters CHECK (completed + failed <= total),
@@ -221,7 +222,7 @@ BEGIN
         completed_at DATETIME2(3) NULL,
         error_code NVARCHAR(50) NULL,
         error_message NVARCHAR(1000) NULL,
-        output_name NVARCHAR(50) NULL,
+        output_name NVARCHAR(100) NULL,
         input_bytes INT NULL,
         output_bytes INT NULL,
         width INT NULL,
@@ -233,6 +234,7 @@ BEGIN
         encodes INT NULL,
         target_met BIT NULL,
         missed_because NVARCHAR(20) NULL,
+        content_hash NVARCHAR(16) NULL,
         CONSTRAINT pk_images PRIMARY KEY (id),
         CONSTRAINT fk_images_products FOREIGN KEY (request_id, row_number)
             REFERENCES dbo.products (request_id, row_number) ON DELETE CASCADE,

@@ -23,12 +23,20 @@ from api.problems import Problem
 from api.service import service
 from database import Unavailable
 from manifest import output_links
-from storage import IMAGE_TYPES, IMMUTABLE, OUTPUT_CSV, StoredFile, content_type, image_url
+from storage import (
+    IMAGE_TYPES,
+    IMMUTABLE,
+    MAX_IMAGE_NAME,
+    OUTPUT_CSV,
+    StoredFile,
+    content_type,
+    image_url,
+)
 from work_queue.read_queries import RequestRow, find_request
 
 ATTRIBUTE_CHARS = "!#$&+-.^_`|~"  # RFC 8187, section 3.2.1, with letters and digits
 SEND_BYTES = 64 * 1024  # of a file, at a time
-IMAGE_NAME = re.compile(rf"\d{{1,10}}-\d{{1,10}}\.({'|'.join(IMAGE_TYPES)})", re.ASCII)
+IMAGE_NAME = re.compile(rf"[a-z0-9]+(-[a-z0-9]+)+\.({'|'.join(IMAGE_TYPES)})")
 
 routes = Blueprint("files", __name__)
 
@@ -36,7 +44,7 @@ routes = Blueprint("files", __name__)
 @routes.get("/processed_images/<request_id>/<name>")
 def processed_image(request_id: str, name: str) -> Response:
     public_id = parameters.request_uuid(request_id)
-    is_image = IMAGE_NAME.fullmatch(name) is not None
+    is_image = len(name) <= MAX_IMAGE_NAME and IMAGE_NAME.fullmatch(name) is not None
     if not is_image and name != OUTPUT_CSV:
         raise Problem(404, "file_not_found", "There is no such file.")
     try:

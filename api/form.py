@@ -16,6 +16,7 @@ from work_queue.models import MAX_READING, MAX_URL_COLUMN, MAX_WEBHOOK_URL
 
 FORMATS = ("keep", "jpeg", "png", "webp", "avif")
 ON_ERROR = ("refuse", "skip")
+NAMES = ("position", "sku", "name", "source")
 MAX_SIDE = 100_000  # pixels
 MAX_BYTES = 1_000_000_000
 MAX_SHOWN, MAX_WRONG = 50, 20  # characters of a name, and wrong fields in one response
@@ -186,4 +187,5 @@ FIELDS: dict[str, Parse] = {
     "max_height": _integer(1, MAX_SIDE),
     "max_bytes": _integer(1, MAX_BYTES),
     "keep_dimensions": _boolean,
+    "names": _one_of(NAMES),
 }

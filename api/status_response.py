@@ -11,7 +11,15 @@ from work_queue.read_queries import FoundRequest, ImageRow, RequestRow, progress
 from work_queue.statuses import Status
 
 # The columns of a request that are its options, as the upload's form names them.
-OPTIONS = ("reduce_by", "format", "max_width", "max_height", "max_bytes", "keep_dimensions")
+OPTIONS = (
+    "reduce_by",
+    "format",
+    "max_width",
+    "max_height",
+    "max_bytes",
+    "keep_dimensions",
+    "names",
+)
 
 
 def status(

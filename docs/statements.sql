@@ -294,7 +294,7 @@ SELECT
 -- claims.claim_images: Claim up to ``limit`` due images of one host, of the request that was
 -- served longest ago.
 SELECT TOP (1) requests.id, due.number, due.host, requests.public_id, requests.reduce_by, requests.format,
-    requests.max_width, requests.max_height, requests.max_bytes, requests.keep_dimensions,
+    requests.max_width, requests.max_height, requests.max_bytes, requests.keep_dimensions, requests.names,
     COALESCE(due.timeouts, 0) AS timeouts,
     requests.total - requests.completed - requests.failed AS remaining
 FROM requests
@@ -365,9 +365,9 @@ UPDATE images
 SET status = given.status, claimed_by = NULL, lease_until = NULL,
     attempts = given.attempts, crash_count = given.crash_count, next_attempt_at = CAST(DATEADD(millisecond, given.wait, SYSUTCDATETIME()) AS DATETIME2(3)),
     completed_at = CASE WHEN given.status = 'Pending' THEN NULL ELSE CAST(SYSUTCDATETIME() AS DATETIME2(3)) END,
-    error_code = given.error_code, error_message = given.error_message, output_name = given.output_name, input_bytes = given.input_bytes, output_bytes = given.output_bytes, width = given.width, height = given.height, format = given.format, method = given.method, quality = given.quality, scale = given.scale, encodes = given.encodes, target_met = given.target_met, missed_because = given.missed_because
+    error_code = given.error_code, error_message = given.error_message, output_name = given.output_name, input_bytes = given.input_bytes, output_bytes = given.output_bytes, content_hash = given.content_hash, width = given.width, height = given.height, format = given.format, method = given.method, quality = given.quality, scale = given.scale, encodes = given.encodes, target_met = given.target_met, missed_because = given.missed_because
 OUTPUT inserted.id
-FROM OPENJSON(:rows) WITH (id BIGINT, status NVARCHAR(10), attempts INTEGER, crash_count INTEGER, claimed_attempts INTEGER, wait INTEGER, error_code NVARCHAR(50), error_message NVARCHAR(1000), output_name NVARCHAR(50), input_bytes INTEGER, output_bytes INTEGER, width INTEGER, height INTEGER, format NVARCHAR(10), method NVARCHAR(10), quality INTEGER, scale FLOAT, encodes INTEGER, target_met BIT, missed_because NVARCHAR(20)) AS given
+FROM OPENJSON(:rows) WITH (id BIGINT, status NVARCHAR(10), attempts INTEGER, crash_count INTEGER, claimed_attempts INTEGER, wait INTEGER, error_code NVARCHAR(50), error_message NVARCHAR(1000), output_name NVARCHAR(100), input_bytes INTEGER, output_bytes INTEGER, content_hash NVARCHAR(16), width INTEGER, height INTEGER, format NVARCHAR(10), method NVARCHAR(10), quality INTEGER, scale FLOAT, encodes INTEGER, target_met BIT, missed_because NVARCHAR(20)) AS given
 INNER LOOP JOIN images WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_images (id)))
     ON images.id = given.id
 WHERE images.status = N'Processing'
@@ -376,9 +376,9 @@ UPDATE images
 SET status = given.status, claimed_by = NULL, lease_until = NULL,
     attempts = given.attempts, crash_count = given.crash_count, next_attempt_at = CAST(DATEADD(millisecond, given.wait, SYSUTCDATETIME()) AS DATETIME2(3)),
     completed_at = CASE WHEN given.status = 'Pending' THEN NULL ELSE CAST(SYSUTCDATETIME() AS DATETIME2(3)) END,
-    error_code = given.error_code, error_message = given.error_message, output_name = given.output_name, input_bytes = given.input_bytes, output_bytes = given.output_bytes, width = given.width, height = given.height, format = given.format, method = given.method, quality = given.quality, scale = given.scale, encodes = given.encodes, target_met = given.target_met, missed_because = given.missed_because
+    error_code = given.error_code, error_message = given.error_message, output_name = given.output_name, input_bytes = given.input_bytes, output_bytes = given.output_bytes, content_hash = given.content_hash, width = given.width, height = given.height, format = given.format, method = given.method, quality = given.quality, scale = given.scale, encodes = given.encodes, target_met = given.target_met, missed_because = given.missed_because
 OUTPUT inserted.copy_of
-FROM OPENJSON(:rows) WITH (id BIGINT, status NVARCHAR(10), attempts INTEGER, crash_count INTEGER, claimed_attempts INTEGER, wait INTEGER, error_code NVARCHAR(50), error_message NVARCHAR(1000), output_name NVARCHAR(50), input_bytes INTEGER, output_bytes INTEGER, width INTEGER, height INTEGER, format NVARCHAR(10), method NVARCHAR(10), quality INTEGER, scale FLOAT, encodes INTEGER, target_met BIT, missed_because NVARCHAR(20)) AS given
+FROM OPENJSON(:rows) WITH (id BIGINT, status NVARCHAR(10), attempts INTEGER, crash_count INTEGER, claimed_attempts INTEGER, wait INTEGER, error_code NVARCHAR(50), error_message NVARCHAR(1000), output_name NVARCHAR(100), input_bytes INTEGER, output_bytes INTEGER, content_hash NVARCHAR(16), width INTEGER, height INTEGER, format NVARCHAR(10), method NVARCHAR(10), quality INTEGER, scale FLOAT, encodes INTEGER, target_met BIT, missed_because NVARCHAR(20)) AS given
 INNER LOOP JOIN images WITH (ROWLOCK, UPDLOCK, INDEX (ix_images_copies))
     ON images.copy_of = given.id
 WHERE images.copy_of IS NOT NULL AND images.status = N'Pending';
@@ -582,6 +582,7 @@ SELECT
   requests.max_height,
   requests.max_bytes,
   requests.keep_dimensions,
+  requests.names,
   requests.total,
   requests.completed,
   requests.failed,
@@ -945,7 +946,7 @@ WHERE
   AND (
     hosts.timeouts > :timeouts_1 OR NOT hosts.rests_until IS NULL
   );
-UPDATE images SET copy_of = NULL, status = :status, attempts = :attempts, crash_count = :crash_count, next_attempt_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), completed_at = NULL, error_code = NULL, error_message = NULL, output_name = NULL, input_bytes = NULL, output_bytes = NULL, width = NULL, height = NULL, format = NULL, method = NULL, quality = NULL, scale = NULL, encodes = NULL, target_met = NULL, missed_because = NULL
+UPDATE images SET copy_of = NULL, status = :status, attempts = :attempts, crash_count = :crash_count, next_attempt_at = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)), completed_at = NULL, error_code = NULL, error_message = NULL, output_name = NULL, input_bytes = NULL, output_bytes = NULL, width = NULL, height = NULL, format = NULL, method = NULL, quality = NULL, scale = NULL, encodes = NULL, target_met = NULL, missed_because = NULL, content_hash = NULL
 WHERE
   images.request_id = :request_id_1
   AND images.status = N'Failed'
@@ -1030,6 +1031,7 @@ TOP 100
   requests.max_height,
   requests.max_bytes,
   requests.keep_dimensions,
+  requests.names,
   requests.total,
   requests.completed,
   requests.failed,

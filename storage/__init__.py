@@ -1,6 +1,6 @@
 """Where uploads, images and output CSVs are kept: in two folders, or in a bucket.
 
-Every name is made in ``names.py``, from ids and numbers; no part of one comes from a user.
+Every name is made in ``names.py``, where nothing that could do harm gets into one.
 ``uploads/`` holds ``<request id>.csv`` as it came, ``processed_images/<request id>/`` the images
 and ``output.csv``; a bucket holds the same names behind its prefix.
 """
@@ -15,12 +15,14 @@ from storage.names import (
     IMAGES_ZIP,
     IMMUTABLE,
     IMPORT_CSV,
+    MAX_IMAGE_NAME,
     OUTPUT_CSV,
     REPORT_CSV,
     content_type,
     file_urls,
     image_name,
     image_url,
+    speaking_name,
 )
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "IMAGE_TYPES",
     "IMMUTABLE",
     "IMPORT_CSV",
+    "MAX_IMAGE_NAME",
     "OUTPUT_CSV",
     "REPORT_CSV",
     "Bucket",
@@ -44,6 +47,7 @@ __all__ = [
     "image_name",
     "image_url",
     "open_storage",
+    "speaking_name",
 ]
 
 

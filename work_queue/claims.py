@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from work_queue.models import NO_KEY, Image, Webhook
+from work_queue.models import NO_KEY, Image, Product, Webhook
 from work_queue.predicates import is_abandoned, is_due, is_expired, is_ready_to_complete
 from work_queue.statements import (
     CLAIM_IMAGES,
@@ -30,6 +30,7 @@ from work_queue.statements import (
 HEAD_START = 24  # images of a new request that are claimed before all turns
 HEAD_START_SECONDS = 10.0  # and not for longer, where they are claimed slowly
 
+NAMED_AFTER = {"sku": Product.serial_number, "name": Product.product_name}
 GIVE_UP_BATCH = 100  # images of a host that was given up, which fail without a download
 
 
@@ -37,8 +38,9 @@ GIVE_UP_BATCH = 100  # images of a host that was given up, which fail without a 
 class ClaimedImage:
     """An image that this worker holds, with the options of its request.
 
-    ``share`` is how many images of the request one process may hold at once. ``host_timeouts``
-    counts those of the host in a row, when it was claimed.
+    ``named_after`` is what its file's name begins with, before it is made safe; None where that is
+    its place. ``share`` is how many images of the request one process may hold at once.
+    ``host_timeouts`` counts those of the host in a row, when it was claimed.
     """
 
     id: int
@@ -60,6 +62,7 @@ class ClaimedImage:
     keep_dimensions: bool
     share: int
     key_id: int = NO_KEY
+    named_after: str | None = None
 
     @property
     def log_fields(self) -> dict[str, Any]:
@@ -96,6 +99,7 @@ class DueHost(NamedTuple):
     max_height: int | None
     max_bytes: int | None
     keep_dimensions: bool
+    names: str
     timeouts: int
     remaining: int
 
@@ -175,7 +179,22 @@ def claim_images(
             head_start=HEAD_START,
             since=-HEAD_START_SECONDS,
         )
-    return [_claimed_image(image, chosen, share, key_id) for image in images]
+    texts = _texts(tx, chosen, images)
+    return [
+        _claimed_image(image, chosen, share, key_id, texts.get(image.row_number))
+        for image in images
+    ]
+
+
+def _texts(tx: Connection, chosen: DueHost, images: Sequence[ImageColumns]) -> dict[int, str]:
+    """What the products of images are called, where the images are named after that."""
+    column = NAMED_AFTER.get(chosen.names)
+    if column is None or not images:
+        return {}
+    of_request = Product.request_id == chosen.request_id
+    wanted = Product.row_number.in_({image.row_number for image in images})
+    found = tx.execute(sa.select(Product.row_number, column).where(of_request, wanted))
+    return {row.row_number: row[1] for row in found}
 
 
 def _next_in_turn(tx: Connection, key_id: int, choice: Choice, head_start: bool) -> DueHost | None:
@@ -191,7 +210,9 @@ def _next_in_turn(tx: Connection, key_id: int, choice: Choice, head_start: bool)
     return None
 
 
-def _claimed_image(image: ImageColumns, chosen: DueHost, share: int, key_id: int) -> ClaimedImage:
+def _claimed_image(
+    image: ImageColumns, chosen: DueHost, share: int, key_id: int, product_text: str | None
+) -> ClaimedImage:
     return ClaimedImage(
         id=image.id,
         row_number=image.row_number,
@@ -212,6 +233,7 @@ def _claimed_image(image: ImageColumns, chosen: DueHost, share: int, key_id: int
         keep_dimensions=bool(chosen.keep_dimensions),
         share=share,
         key_id=key_id,
+        named_after=image.input_url if chosen.names == "source" else product_text,
     )
 
 

@@ -61,6 +61,7 @@ class NewRequest:
     max_height: int | None = None
     max_bytes: int | None = None
     keep_dimensions: bool = False
+    names: str = "position"
     idempotency_key: str | None = None
     content_hash: str | None = None
     key_id: int = NO_KEY

@@ -22,6 +22,7 @@ from work_queue.statuses import Status, StatusText
 MAX_ERROR = 1000
 MAX_HOST = 255
 MAX_FILE_NAME = 255
+MAX_OUTPUT_NAME = 100
 MAX_URL_COLUMN = 1000
 MAX_WEBHOOK_URL = 2000
 MAX_READING = 4000
@@ -118,6 +119,7 @@ class Request(Base):
     ``idempotency_key`` and ``content_hash`` are SHA-256 of the header and of the upload, for a day.
     ``claimed`` counts claims of its images while it has its head start. ``reading`` is the JSON of
     how its CSV is read; requests without one came before it, and have a ``url_column`` at most.
+    ``names`` says what its images are named after.
     """
 
     __tablename__ = "requests"
@@ -150,6 +152,7 @@ class Request(Base):
     content_hash: Mapped[str | None] = text(64)
     key_id: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text(f"{NO_KEY}"))
     reading: Mapped[str | None] = text(MAX_READING)
+    names: Mapped[str] = mapped_column(sa.Unicode(10), server_default="position")
     __table_args__ = (
         one_of(Status.PENDING, Status.PROCESSING, Status.COMPLETED),
         sa.CheckConstraint("completed + failed <= total", name="counters"),
@@ -229,7 +232,8 @@ class Image(Base):
     ``attempts`` counts the claims that ended with an outcome, and the one under way.
     ``crash_count`` is 1 once a claim has expired, and one more each time that the image is tried
     after that. ``copy_of`` is the first image of the request with the same URL, if that is another
-    one; its outcome is that of its copies.
+    one; its outcome is that of its copies. ``content_hash`` is the beginning of the SHA-256 of what
+    was downloaded.
     """
 
     __tablename__ = "images"
@@ -249,7 +253,7 @@ class Image(Base):
     completed_at: Mapped[datetime | None]
     error_code: Mapped[str | None] = text(50)
     error_message: Mapped[str | None] = text(MAX_ERROR)
-    output_name: Mapped[str | None] = text(50)
+    output_name: Mapped[str | None] = text(MAX_OUTPUT_NAME)
     input_bytes: Mapped[int | None]
     output_bytes: Mapped[int | None]
     width: Mapped[int | None]
@@ -261,6 +265,7 @@ class Image(Base):
     encodes: Mapped[int | None]
     target_met: Mapped[bool | None]
     missed_because: Mapped[str | None] = text(20)
+    content_hash: Mapped[str | None] = text(16)
     __table_args__ = (
         sa.ForeignKeyConstraint(
             ["request_id", "row_number"],

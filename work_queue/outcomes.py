@@ -54,9 +54,11 @@ class Outcome:
         input_bytes: int,
         output_bytes: int,
         figures: Figures,
+        content_hash: str | None = None,
     ) -> Self:
         sizes = {"input_bytes": input_bytes, "output_bytes": output_bytes}
-        columns = {"output_name": output_name, **sizes, **figures._asdict()}
+        names = {"output_name": output_name, "content_hash": content_hash}
+        columns = {**names, **sizes, **figures._asdict()}
         return cls(image, Status.COMPLETED, columns)
 
     @classmethod

@@ -33,6 +33,7 @@ class RequestRow(NamedTuple):
     max_height: int | None
     max_bytes: int | None
     keep_dimensions: bool
+    names: str
     total: int
     completed: int
     failed: int

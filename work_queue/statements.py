@@ -182,6 +182,7 @@ def _next_host(started: str) -> Statement:
     ORDER BY hosts.number"""
     options = """requests.public_id, requests.reduce_by, requests.format,
     requests.max_width, requests.max_height, requests.max_bytes, requests.keep_dimensions,
+    requests.names,
     COALESCE(due.timeouts, 0) AS timeouts,
     requests.total - requests.completed - requests.failed AS remaining"""
     of_sqlite = host.format(
@@ -368,6 +369,7 @@ WHERE held.status = N'Processing' AND held.claimed_by = :worker
 
 RESULT_COLUMNS = (
     *("error_code", "error_message", "output_name", "input_bytes", "output_bytes"),
+    "content_hash",
     *Figures._fields,
 )
 OUTCOME = {

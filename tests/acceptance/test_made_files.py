@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import zipfile
 from collections.abc import Callable
@@ -11,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.conftest import photo_urls
-from tests.origin import Origin
+from tests.conftest import photo, photo_urls
+from tests.origin import Origin, content
 from tests.system import PATIENCE, System, csv_of
 
 OwnSystem = Callable[..., System]
@@ -81,9 +82,9 @@ def test_the_archive_has_every_image_once_in_the_order_of_the_rows(
     request_id = system.accepted(csv_of(("Cup", first), ("Mug", second, first)))
 
     status = system.completed(request_id)
-    content = system.get(urlsplit(status["images_zip_url"]).path).content
+    sent = system.get(urlsplit(status["images_zip_url"]).path).content
 
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    with zipfile.ZipFile(io.BytesIO(sent)) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == ["1-1.jpg", "2-1.jpg"]
         served = made(system, request_id, "1-1.jpg").content
@@ -159,3 +160,27 @@ def test_an_image_whose_file_is_gone_is_left_out_of_the_archive(
 
     with zipfile.ZipFile(io.BytesIO(made(system, request_id, "images.zip").content)) as archive:
         assert archive.namelist() == ["1-1.jpg", "1-3.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("names", "begin"), [("sku", "a-7"), ("name", "blue-cup"), ("source", "photo-0")]
+)
+def test_images_are_named_as_the_upload_asks_for(
+    system: System, origin: Origin, names: str, begin: str
+) -> None:
+    (good,), gone = photo_urls(origin, 1), origin.url("/gone-at-first.jpg")
+    request_id = system.accepted(f"SKU,Name,Image\nA 7,Blue Cup,{gone} {good}\n", names=names)
+    status = system.completed(request_id)
+    digest = hashlib.sha256(requests.get(status["images"][1]["output_url"], timeout=9).content)
+
+    origin.on("/gone-at-first.jpg", content(photo(8)))
+    requests.post(f"{system.url}/requests/{request_id}/retry", timeout=PATIENCE)
+    first, second = system.completed(request_id)["images"]
+
+    assert status["options"]["names"] == names
+    assert second["output_url"].endswith(f"/{begin}-1-2-{digest.hexdigest()[:8]}.jpg")
+    assert requests.get(first["output_url"], timeout=PATIENCE).status_code == 200
+    archive = made(system, request_id, "images.zip").content
+    assert zipfile.ZipFile(io.BytesIO(archive)).namelist() == [
+        image["output_url"].rpartition("/")[2] for image in (first, second)
+    ]

@@ -73,7 +73,9 @@ class Compiled(NamedTuple):
 
 def whole_job(database: Database) -> None:
     """Everything that happens to a request of two images with a webhook."""
-    new = NewRequest(public_id=uuid.uuid4(), file_name="a.csv", webhook_url="http://a.example/")
+    new = NewRequest(
+        public_id=uuid.uuid4(), file_name="a.csv", webhook_url="http://a.example/", names="sku"
+    )
     urls = ("http://a.example/1", "http://b.example/2", "http://a.example/1")
     store_request(database, new, [Product(1, urls)])
     database.read(work_is_due)

@@ -8,7 +8,7 @@ import pytest
 
 from api import form
 from manifest import reader, url_cells
-from storage.names import IMAGE_TYPES, image_name
+from storage.names import IMAGE_TYPES, MAX_IMAGE_NAME, image_name
 from work_queue.models import (
     MAX_ERROR,
     MAX_FILE_NAME,
@@ -56,7 +56,12 @@ def test_a_limit_is_the_length_of_its_column(limit: int, column: Any) -> None:
 def test_the_longest_name_of_an_image_fits() -> None:
     longest = max(IMAGE_TYPES, key=len)
 
-    assert len(image_name(LARGEST_INT, LARGEST_INT, longest)) <= length(Image.output_name)
+    assert len(image_name(LARGEST_INT, LARGEST_INT, longest)) <= MAX_IMAGE_NAME
+    assert length(Image.output_name) == MAX_IMAGE_NAME
+
+
+def test_the_kinds_of_names_fit_the_request() -> None:
+    assert max(map(len, form.NAMES)) <= length(Request.names)
 
 
 def test_the_formats_of_the_form_fit_the_request_and_the_image() -> None:
