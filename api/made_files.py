@@ -10,7 +10,7 @@ import logging
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any
 
@@ -58,7 +58,7 @@ class MadeFiles:
 
     def _import_csv(self) -> Chunks:
         new_urls = (
-            NewUrl(image.row_number, image.input_url, self._url(image.output_name))
+            NewUrl(image.row_number, image.input_url, f"{self._folder_url}/{image.output_name}")
             for image in self._completed()
         )
         with self._uploaded() as manifest:
@@ -76,17 +76,17 @@ class MadeFiles:
                 begin, delimiter = BOM if manifest.from_excel else "", manifest.delimiter
         except (FileNotFoundError, InvalidCsv):
             logger.info("upload not readable", extra={"request_id": self.request.public_id})
-        folder_url = self._url("").rstrip("/")
-        images = (report_rows.cells_of(folder_url, image) for image in self._images())
+        images = (report_rows.cells_of(self._folder_url, image) for image in self._images())
         lines = lines_of(chain([report_rows.COLUMNS], images), delimiter)
         yield from _encoded(chain([begin], lines))
 
     def _images_zip(self) -> Chunks:
         yield from zip_archive(self._files())
 
-    def _url(self, name: str) -> str:
+    @cached_property
+    def _folder_url(self) -> str:
         base = self.service.settings.public_base_url
-        return image_url(base, self.request.public_id, name)
+        return image_url(base, self.request.public_id, "").rstrip("/")
 
     @contextmanager
     def _uploaded(self) -> Iterator[Manifest]:

@@ -9,7 +9,7 @@ COLUMNS = (
     *("row", "position", "serial_number", "product_name", "input_url", "output_url"),
     *("status", "error_code", "error_message", "input_bytes", "output_bytes", "saved_percent"),
     *("width", "height", "format", "method", "quality", "scale", "target_met", "missed_because"),
-    "attempts",
+    *("attempts", "content_hash"),
 )
 
 
@@ -25,5 +25,5 @@ def cells_of(folder_url: str, image: ImageRow) -> list[str | int | float | None]
         saved_percent(image.input_bytes or 0, image.output_bytes or 0),
         *(figures.width, figures.height, figures.format, figures.method, figures.quality),
         *(figures.scale, target_met, figures.missed_because),
-        image.attempts,
+        *(image.attempts, image.content_hash),
     ]

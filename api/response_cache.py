@@ -1,4 +1,4 @@
-"""Statuses of the last second, answered again while nothing has changed."""
+"""Statuses of the last second, and faults, answered again while nothing has changed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import time
 from collections.abc import Hashable
 from typing import Any
 
+from database import Database
+from work_queue.catalogue_faults import CatalogueFaults, find_faults
 from work_queue.read_queries import RequestRow
 
 FRESH_SECONDS = 1.0
+MAX_FAULTS = 1000  # requests whose faults are kept
 MAX_RESPONSES, MAX_BYTES = 16, 500_000  # kept, and of one that is worth keeping
 
 
@@ -39,6 +42,26 @@ class ResponseCache:
             self._kept[asked] = (time.monotonic(), _state(request), body)
             if len(self._kept) > MAX_RESPONSES:
                 del self._kept[next(iter(self._kept))]
+
+
+class FaultCache:
+    """The faults of completed requests: to count them, all their images are read, so it is done
+    once for each completion. Safe to share among threads.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, CatalogueFaults] = {}
+        self._lock = threading.Lock()
+
+    def of(self, db: Database, request: RequestRow) -> CatalogueFaults:
+        """Those of one."""
+        key = (request.id, request.completed_at)
+        faults = self._kept.get(key) or db.read(find_faults, request.id)
+        with self._lock:
+            self._kept[key] = faults
+            if len(self._kept) > MAX_FAULTS:
+                del self._kept[next(iter(self._kept))]
+        return faults
 
 
 def _state(request: RequestRow) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from flask import Flask, current_app
 
 from api.known_keys import KnownKeys
 from api.rate_counters import Counters
-from api.response_cache import ResponseCache
+from api.response_cache import FaultCache, ResponseCache
 from database import Database
 from outbound import HttpClient
 from settings import Settings
@@ -34,6 +34,7 @@ class Service:
     known_keys: KnownKeys
     rate_counters: Counters
     client: HttpClient
+    fault_cache: FaultCache = field(default_factory=FaultCache)
     _waking: threading.Lock = field(default_factory=threading.Lock)
 
     def wake_workers_soon(self, images: int) -> None:

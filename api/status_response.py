@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from storage import file_urls, image_url
+from work_queue.catalogue_faults import CatalogueFaults
 from work_queue.read_queries import FoundRequest, ImageRow, RequestRow, progress
 from work_queue.statuses import Status
 
@@ -23,13 +24,18 @@ OPTIONS = (
 
 
 def status(
-    base: str, found: FoundRequest, images: Sequence[ImageRow], next_url: str | None
+    base: str,
+    found: FoundRequest,
+    faults: CatalogueFaults | None,
+    images: Sequence[ImageRow],
+    next_url: str | None,
 ) -> dict[str, Any]:
     """The whole response; ``base`` is the public URL of the service."""
     request = found.request
     folder_url = image_url(base, request.public_id, "").rstrip("/")
     return {
         **_facts(base, request),
+        "faults": faults and faults._asdict(),
         "webhook": webhook_of(found),
         "images": [image_of(folder_url, image) for image in images],
         "next": next_url,

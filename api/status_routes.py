@@ -76,7 +76,10 @@ def _body(found: FoundRequest, chosen: Chosen) -> bytes:
         after = "-".join(map(str, last))
         behind = parameters.query({**chosen._asdict(), "after": after})
         next_url = f"{base}/status/{request.public_id}?{behind}"
-    return jsonify(status_response.status(base, found, page, next_url)).get_data()
+    faults = None
+    if request.status is Status.COMPLETED:
+        faults = service().fault_cache.of(service().database, request)
+    return jsonify(status_response.status(base, found, faults, page, next_url)).get_data()
 
 
 def _page(request_id: int, chosen: Chosen) -> tuple[list[ImageRow], tuple[int, ...]]:

@@ -59,6 +59,7 @@ class ImageRow(NamedTuple):
     error_message: str | None
     input_bytes: int | None
     output_bytes: int | None
+    content_hash: str | None
     figures: Figures
 
 
@@ -132,7 +133,7 @@ ALL_IMAGES: sa.Select[*tuple[Any, ...]] = (
         *(Product.serial_number, Product.product_name, Image.input_url, Image.output_name),
         sa.type_coerce(Image.status, sa.Unicode()),
         *(Image.attempts, Image.error_code, Image.error_message),
-        *(Image.input_bytes, Image.output_bytes, *_columns(Image, Figures)),
+        *(Image.input_bytes, Image.output_bytes, Image.content_hash, *_columns(Image, Figures)),
     )
     .join(
         Product,

@@ -162,6 +162,25 @@ def test_an_image_whose_file_is_gone_is_left_out_of_the_archive(
         assert archive.namelist() == ["1-1.jpg", "1-3.jpg"]
 
 
+def test_a_completed_request_says_what_is_wrong_with_the_catalogue(
+    system: System, origin: Origin
+) -> None:
+    (first, second), gone = photo_urls(origin, 2), origin.url("/gone.jpg")
+    again = origin.on("/the-first-under-another-name.jpg", content(photo(0)))
+    rows = f"a,Cup,{first}\na,Cup,{second}\na,Cup,{second}\nb,Mug,{again} {gone}\n"
+
+    status = system.completed(
+        system.accepted(f"SKU,Name,Image\n{rows}", max_bytes="300", keep_dimensions="1")
+    )
+    report = system.get(urlsplit(status["report_csv_url"]).path).text
+
+    assert status["faults"] == {
+        "dead_links": 1, "lost_pixels": 0, "missed_targets": 4, "shared_pictures": 1,
+    }  # fmt: skip
+    hashes = [line["content_hash"] for line in csv.DictReader(io.StringIO(report))]
+    assert hashes[0] == hashes[3] != hashes[1] == hashes[2] != hashes[4] == ""
+
+
 @pytest.mark.parametrize(
     ("names", "begin"), [("sku", "a-7"), ("name", "blue-cup"), ("source", "photo-0")]
 )

@@ -30,6 +30,7 @@ from work_queue import api_keys, intake, read_queries
 from work_queue import statements as statements_module
 from work_queue.api_keys import Use
 from work_queue.bulk_insert import BulkInsert
+from work_queue.catalogue_faults import find_faults
 from work_queue.claims import Choice, ClaimedImage, claim_images, renew_claims, work_is_due
 from work_queue.completion import claim_finished, complete_request, finished_images
 from work_queue.consistency import is_there, needs_file
@@ -174,6 +175,7 @@ def poll(database: Database, public_id: uuid.UUID) -> None:
         )
         assert len(keyed) == 3
     assert len(database.read(read_queries.find_completed, found.request.id, after=(0, 0))) == 2
+    assert database.read(find_faults, found.request.id) == (0, 0, 0, 0)
     assert database.read(read_queries.find_failed_rows, found.request.id, after=0) == [1]
 
 

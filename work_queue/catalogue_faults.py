@@ -1,0 +1,49 @@
+"""What the images of a request say of the catalogue that they come from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from work_queue.models import Image, Product
+
+DEAD_LINKS = ("http_404", "http_410", "host_not_found")  # of error_code
+
+
+class CatalogueFaults(NamedTuple):
+    """Images with a link to nothing, that lost pixels, or missed their target, and pictures that
+    several products show.
+    """
+
+    dead_links: int
+    lost_pixels: int
+    missed_targets: int
+    shared_pictures: int
+
+
+def find_faults(tx: Connection, request_id: int) -> CatalogueFaults:
+    """The figures of a request; its images are read for them, all of them."""
+    of_request = Image.request_id == request_id
+    conditions = [
+        Image.error_code.in_(DEAD_LINKS),
+        Image.scale < 1,
+        Image.target_met == sa.false(),
+    ]
+    numbers = [sa.func.sum(sa.case((each, 1), else_=0)) for each in conditions]
+    counted = tx.execute(sa.select(*numbers).where(of_request)).one()
+    # A product may have several rows, as those of Shopify do; its serial number is in all of them.
+    shared = (
+        sa.select(Image.content_hash)
+        .join(
+            Product,
+            sa.and_(Product.request_id == Image.request_id, Product.row_number == Image.row_number),
+        )
+        .where(of_request, Image.content_hash.is_not(None))
+        .group_by(Image.content_hash)
+        .having(sa.func.count(Product.serial_number.distinct()) > 1)
+        .subquery()
+    )
+    pictures = tx.scalar(sa.select(sa.func.count()).select_from(shared))
+    return CatalogueFaults(*(int(number or 0) for number in (*counted, pictures)))
