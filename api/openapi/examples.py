@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from storage import file_urls
+
 BASE = "http://127.0.0.1:5000"
 ID = "7cbccea0-7f7b-4a92-958c-9671b54beafc"
 STATUS_URL = f"{BASE}/status/{ID}"
-CSV_URL = f"{BASE}/processed_images/{ID}/output.csv"
+FILE_URLS = file_urls(BASE, UUID(ID), has_failed=True)
 INPUT_URL, OUTPUT_URL = "https://shop.example/rocket.jpg", f"{BASE}/processed_images/{ID}/1-1.jpg"
 
 ACCEPTED = {
@@ -52,10 +56,11 @@ FACTS = {
         "max_height": None,
         "max_bytes": None,
         "keep_dimensions": False,
+        "names": "position",
     },
     "created_at": "2026-11-22T02:57:10.386Z",
     "completed_at": "2026-11-22T02:57:13.309Z",
-    "output_csv_url": CSV_URL,
+    **FILE_URLS,
 }
 IMAGE = {
     "row": 1,
@@ -88,8 +93,10 @@ WEBHOOK = {
         {"at": "2026-11-22T02:57:13.402Z", "status_code": 204, "duration_ms": 38, "error": None}
     ],
 }
+FAULTS = {"dead_links": 1, "lost_pixels": 0, "missed_targets": 2, "shared_pictures": 0}
 STATUS = {
     **FACTS,
+    "faults": FAULTS,
     "webhook": WEBHOOK,
     "images": [IMAGE],
     "next": f"{STATUS_URL}?limit=1&after=1-1",
@@ -115,7 +122,7 @@ COMPLETED = {
     "progress": PROGRESS,
     "bytes_in": 709389,
     "bytes_out": 313106,
-    "output_csv_url": CSV_URL,
+    **FILE_URLS,
     "status_url": STATUS_URL,
     "output_images": [{"row": 1, "input_url": INPUT_URL, "output_url": OUTPUT_URL}],
 }

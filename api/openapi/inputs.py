@@ -9,6 +9,7 @@ from api.openapi import schemas
 from manifest.columns import MAX_COLUMN_NAME
 from storage import IMAGE_TYPES
 from work_queue.models import MAX_URL_COLUMN, MAX_WEBHOOK_URL
+from work_queue.read_queries import Sort
 
 WEBHOOK_URL = {
     "type": "string",
@@ -70,6 +71,13 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of an upload
         "default": form.ON_ERROR[0],
         "description": "What becomes of rows with a problem: the file is refused, or they are left "
         "out of the job and kept in the output CSV.",
+    },
+    "names": {
+        "type": "string",
+        "enum": list(form.NAMES),
+        "default": form.NAMES[0],
+        "description": "What the new images are named after: their place, or words of the product "
+        "with a hash of the picture.",
     },
     "dry_run": {
         "type": "string",
@@ -136,7 +144,7 @@ SIGN_IN_FORM = {
     "required": ["key"],
 }
 
-FILE_NAME = rf"^([0-9]{{1,10}}-[0-9]{{1,10}}\.({'|'.join(IMAGE_TYPES)})|output\.csv)$"
+FILE_NAME = rf"^([a-z0-9]+(-[a-z0-9]+)+\.({'|'.join(IMAGE_TYPES)})|output\.csv)$"
 NO_NUL = r"^[^\u0000]*$"
 
 
@@ -184,7 +192,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "After": _of_query(
         "after",
         {"type": "string", "pattern": "^[0-9]{1,9}-[0-9]{1,9}$", "default": "0-0"},
-        "The row and position behind which the page begins, as the link `next` has it.",
+        "The row and position behind which the page begins, as the link `next` has it; with `sort` "
+        "it has another number before them.",
     ),
     "Before": _or_empty(
         _of_query(
@@ -195,6 +204,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     ),
     "RequestStatus": _status(schemas.OF_REQUEST, "requests"),
     "ImageStatus": _status(schemas.OF_IMAGE, "images"),
+    "Sort": _or_empty(
+        _of_query(
+            "sort",
+            {"type": "string", "enum": [*Sort], "default": Sort.ROW},
+            "The order of the images: that of the CSV; failed ones and missed targets first; the "
+            "least, or the most bytes saved first.",
+        )
+    ),
     "RequestQ": _q("the file's name"),
     "ImageQ": _q("the serial number, the product's name or the URL"),
     "IdempotencyKey": _of_header(

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.openapi import errors, examples, inputs, schemas
 from api.openapi.examples import BASE, ID
-from storage import IMAGE_TYPES
+from storage import FAILED_CSV, IMAGE_TYPES, IMAGES_ZIP, IMPORT_CSV, REPORT_CSV, content_type
 
 Json = dict[str, Any]
 
@@ -172,8 +172,11 @@ get_status = _api(
         ),
         "304": NOT_MODIFIED,
     },
-    parameters=("RequestId", "Limit", "After", "ImageStatus", "ImageQ", "IfNoneMatch"),
-    problems=(*OF_AN_ID, "invalid_limit", "invalid_after", "invalid_status", "invalid_q"),
+    parameters=("RequestId", "Limit", "After", "Sort", "ImageStatus", "ImageQ", "IfNoneMatch"),
+    problems=(
+        *(*OF_AN_ID, "invalid_limit", "invalid_after", "invalid_sort"),
+        *("invalid_status", "invalid_q"),
+    ),
     curl=f"curl '{BASE}/status/{ID}?limit=10&status=Failed'",
 )
 list_requests = _api(
@@ -314,6 +317,36 @@ get_file = _operation(
     ),
     curl=f"curl -OJ {BASE}/processed_images/{ID}/output.csv",
 )
+MADE: Mapping[str, tuple[str, str, str]] = {  # of each the operation, the title, what it is
+    IMPORT_CSV: ("getImportCsv", "Your file with new URLs", "For the shop's importer."),
+    REPORT_CSV: ("getReportCsv", "A line for each image", "With what its status says."),
+    FAILED_CSV: ("getFailedCsv", "Your rows with a failed image", "To mend, and upload again."),
+    IMAGES_ZIP: ("getImagesZip", "The images in an archive", "In the order of the rows."),
+}
+
+
+def _made_file(name: str) -> Json:
+    operation_id, title, about = MADE[name]
+    return _operation(
+        operation_id,
+        "Files",
+        title,
+        f"{about} Made when it is asked for, once the request is completed.",
+        {
+            "200": _content(
+                "The file.", [content_type(name)], ["ETag", "Cache-Control", "Content-Disposition"]
+            ),
+            "304": NOT_MODIFIED,
+        },
+        parameters=("RequestId", "IfNoneMatch"),
+        problems=(
+            *(*OF_AN_ID, "file_not_found", "request_not_completed", "too_many_downloads"),
+            *("storage_unavailable", "database_unavailable"),
+        ),
+        curl=f"curl -OJ {BASE}/processed_images/{ID}/{name}",
+    )
+
+
 healthz = _operation(
     "getHealth",
     "Operation",
@@ -401,6 +434,7 @@ PATHS: dict[str, dict[str, Json]] = {
     "/webhooks/test": {"post": test_webhook},
     "/session": {"get": get_session, "post": sign_in, "delete": sign_out},
     "/processed_images/{request_id}/{name}": {"get": get_file},
+    **{f"/processed_images/{{request_id}}/{name}": {"get": _made_file(name)} for name in MADE},
     "/healthz": {"get": healthz},
     "/readyz": {"get": readyz},
     "/metrics": {"get": metrics},

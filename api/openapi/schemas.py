@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
-from api.form import FORMATS, MAX_BYTES, MAX_SIDE
+from api.form import FORMATS, MAX_BYTES, MAX_SIDE, NAMES
+from storage import file_urls
 from work_queue import api_keys
 from work_queue.statuses import Status
 
@@ -77,7 +79,10 @@ FACTS = {
     "options": ref("Options"),
     "created_at": TIME,
     "completed_at": _nullable(TIME),
-    "output_csv_url": _nullable(_text("Null until the request is completed.", format="uri")),
+    **{
+        name: _nullable(_text("Null until the request is completed.", format="uri"))
+        for name in file_urls("", UUID(int=0), has_failed=True)
+    },
 }
 
 SCHEMAS: dict[str, Schema] = {
@@ -137,6 +142,7 @@ SCHEMAS: dict[str, Schema] = {
     "Status": _object(
         {
             **FACTS,
+            "faults": _nullable(ref("Faults")),
             "webhook": _nullable(ref("Webhook")),
             "images": _array(ref("Image")),
             "next": NEXT,
@@ -161,6 +167,15 @@ SCHEMAS: dict[str, Schema] = {
             "max_height": _nullable(_count("Pixels.", 1, maximum=MAX_SIDE)),
             "max_bytes": _nullable(_count("Of one image.", 1, maximum=MAX_BYTES)),
             "keep_dimensions": BOOLEAN,
+            "names": _one_of(NAMES, "What the images are named after."),
+        }
+    ),
+    "Faults": _object(
+        {
+            "dead_links": _count("Images whose link leads to nothing."),
+            "lost_pixels": _count("Images with fewer pixels than their originals."),
+            "missed_targets": _count("Images that are not as small as asked."),
+            "shared_pictures": _count("Pictures that several products show: placeholders?"),
         }
     ),
     "Image": _object(
@@ -240,7 +255,7 @@ SCHEMAS: dict[str, Schema] = {
             "progress": ref("Progress"),
             "bytes_in": _count(),
             "bytes_out": _count(),
-            "output_csv_url": URL,
+            **{name: _nullable(URL) for name in file_urls("", UUID(int=0), has_failed=True)},
             "status_url": STATUS_URL,
             "output_images": _array(ref("OutputImage")),
             "output_images_truncated": {
