@@ -50,7 +50,7 @@ class Folders:
         try:
             self.upload_dir.mkdir(parents=True, exist_ok=True)
             self._check_space(self.upload_dir)
-            with _written_whole(path) as file:
+            with _written_whole(path, self._upload_part(public_id)) as file:
                 shutil.copyfileobj(source, file, MIB)
             _sync_folder(self.upload_dir)
         except OSError as error:
@@ -59,8 +59,13 @@ class Folders:
             raise
         yield path
 
+    def _upload_part(self, public_id: UUID) -> Path:
+        """Where it is until it is whole; under a name by which it is found if that breaks off."""
+        return self.upload_dir / f".{public_id}.csv.part"
+
     def drop_upload(self, public_id: UUID) -> None:
-        self.upload_path(public_id).unlink(missing_ok=True)
+        for path in (self.upload_path(public_id), self._upload_part(public_id)):
+            path.unlink(missing_ok=True)
 
     def hide(self, public_id: UUID) -> None:
         hidden = self._hidden(public_id)
@@ -138,7 +143,8 @@ class Folders:
             with suppress(FileNotFoundError), os.scandir(folder) as entries:
                 for entry in entries:
                     with suppress(ValueError, FileNotFoundError):  # not ours, or just gone
-                        public_id = UUID(entry.name.removesuffix(".csv"))
+                        name = entry.name.removeprefix(".").removesuffix(".part")
+                        public_id = UUID(name.removesuffix(".csv"))
                         modified = datetime.fromtimestamp(entry.stat().st_mtime, UTC)
                         yield Stored(public_id, modified)
 
@@ -187,9 +193,9 @@ def _write_whole(path: Path, content: bytes, *, sync: bool) -> None:
 
 
 @contextmanager
-def _written_whole(path: Path) -> Iterator[BinaryIO]:
+def _written_whole(path: Path, part: Path | None = None) -> Iterator[BinaryIO]:
     """A temporary file beside ``path`` that replaces it when the block ends well."""
-    part = _part_of(path)
+    part = part or _part_of(path)
     try:
         with part.open("xb") as file:
             yield file

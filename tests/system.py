@@ -138,6 +138,10 @@ class System:
         arguments = ("worker", "--loglevel=info", f"--concurrency={processes}", f"-n{name}@%h")
         self._start(name, "-m", "celery", "-A", "worker", *arguments)
 
+    def has_ended(self, name: str) -> bool:
+        """Whether the parent of the API's or a worker's processes has ended by itself."""
+        return self._processes[name].poll() is not None
+
     def _start(self, name: str, *arguments: str) -> None:
         self._processes[name] = subprocess.Popen(
             [sys.executable, *arguments],

@@ -64,7 +64,9 @@ def test_files_of_no_request_are_removed_when_they_are_old(
     for each in (old, young):
         (uploads / f"{each}.csv").write_text("left behind")
         (processed / str(each)).mkdir()
-    for path in (uploads / f"{old}.csv", processed / str(old)):
+    broke_off = uploads / f".{uuid.uuid4()}.csv.part"  # of an API that was killed
+    broke_off.write_text("half an upl")
+    for path in (uploads / f"{old}.csv", processed / str(old), broke_off):
         os.utime(path, (LONG_AGO, LONG_AGO))
     (uploads / "notes.txt").write_text("not ours")
 
@@ -74,6 +76,7 @@ def test_files_of_no_request_are_removed_when_they_are_old(
     assert f"{old}: files of a request that is not there; removed." in said
     assert str(young) not in said
     assert not (uploads / f"{old}.csv").exists()
+    assert not broke_off.exists()
     assert not (processed / str(old)).exists()
     assert (uploads / f"{young}.csv").exists()
     assert (uploads / "notes.txt").exists()

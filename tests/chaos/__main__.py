@@ -12,7 +12,16 @@ from pathlib import Path
 
 from tests.chaos.run import Report, run
 
-HEAD = ("events", "images", "lost", "doubled", "left behind", "disagreements", "s to recover")
+HEAD = (
+    "events",
+    "images",
+    "lost",
+    "doubled",
+    "left behind",
+    "disagreements",
+    "cut short",
+    "s to recover",
+)
 
 
 def main() -> None:
@@ -29,7 +38,10 @@ def main() -> None:
 
 def _table(report: Report) -> list[str]:
     found = report.judgement
-    lists = (found.lost, found.doubled, found.left_behind, found.disagreements)
+    lists = (
+        *(found.lost, found.doubled, found.left_behind, found.disagreements),
+        found.cut_short,
+    )
     cells = (report.events, found.images, *map(len, lists), round(report.seconds, 1))
     return [
         *(sentence for each in lists for sentence in each),

@@ -38,6 +38,15 @@ def chosen(events: Sequence[Event], number: int, chance: random.Random) -> list[
     return [event for _ in range(rounds) for event in chance.sample(events, len(events))][:number]
 
 
+def keep_running(system: System, name: str) -> None:
+    """Start a worker again that has ended by itself, as a supervisor does.
+
+    Celery gives up one that loses a child at its start.
+    """
+    if system.has_ended(name):
+        system.start_worker(name)
+
+
 def let_happen(events: Sequence[Event], chance: random.Random, say: Callable[[str], None]) -> None:
     """All of them, and return when the last one is over."""
     with ExitStack() as stack:
@@ -91,7 +100,7 @@ class Faults:
     chance: random.Random
 
     def kill_worker_child(self, name: str) -> None:
-        self._kill_one(lambda: self.system.worker_processes(name))
+        self._kill_one(lambda: self._kept_running(name))
 
     def kill_worker_parent(self, name: str) -> None:
         self.system.kill_parent(name)
@@ -126,6 +135,10 @@ class Faults:
             tx.execute("BEGIN IMMEDIATE")
             self._pause()
             tx.execute("ROLLBACK")
+
+    def _kept_running(self, name: str) -> list[int]:
+        keep_running(self.system, name)
+        return self.system.worker_processes(name)
 
     def _kill_one(self, pids: Callable[[], list[int]]) -> None:
         """Of a program that may just be starting."""

@@ -34,12 +34,17 @@ def is_settled(tx: Connection) -> bool:
 
 @dataclass
 class Judgement:
-    """What was found, in sentences; all lists are empty where all is well."""
+    """What was found, in sentences; all lists are empty where all is well.
+
+    That may leave files of uploads that were cut short, which nobody got an answer to: those
+    `make verify FIX=1` removes after an hour.
+    """
 
     images: int = 0
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     left_behind: list[str] = field(default_factory=list)
+    cut_short: list[str] = field(default_factory=list)
     disagreements: list[str] = field(default_factory=list)
 
     @property
@@ -62,7 +67,9 @@ def judge(system: System, origin: Origin, jobs: list[Job]) -> Judgement:
         elif not job.asked_to_delete:
             found.lost.append(f"{job.request_id}: the request, {answer.status_code}")
     found.doubled += doubled_messages(origin)
-    found.left_behind += left_behind(system, there)
+    accepted = {job.request_id for job in jobs}
+    for request_id, what in left_over(system, there):
+        (found.left_behind if request_id in accepted else found.cut_short).append(what)
     code, said = system.verified()
     found.disagreements += said.splitlines() if code else []
     return found
@@ -119,18 +126,15 @@ def doubled_messages(origin: Origin) -> Iterator[str]:
             yield f"{message_id} was sent as {[json.loads(body) for body in sent]}"
 
 
-def left_behind(system: System, there: set[str]) -> Iterator[str]:
-    """Files and rows of requests that are not there."""
+def left_over(system: System, there: set[str]) -> Iterator[tuple[str, str]]:
+    """Files and rows of requests that are not there, with the ids of these requests."""
     for folder in (system.folder / "uploads", system.folder / "processed"):
         for path in folder.iterdir():
-            if path.name.removesuffix(".csv") not in there:
-                yield f"{folder.name}/{path.name}"
-    yield from _rows_left(system, there)
-
-
-def _rows_left(system: System, there: set[str]) -> Iterator[str]:
+            request_id = path.name.lstrip(".").partition(".")[0]
+            if request_id not in there or path.name.startswith("."):
+                yield request_id, f"{folder.name}/{path.name}"
     db = Database(system.database_url)
-    for (public_id,) in db.read(lambda tx: tx.execute(sa.select(Request.public_id)).all()):
+    for public_id in db.read(lambda tx: tx.scalars(sa.select(Request.public_id)).all()):
         if str(public_id) not in there:
-            yield f"the row of {public_id}"
+            yield str(public_id), f"the row of {public_id}"
     db.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from database import Database
-from tests.chaos.events import WORKERS, chosen, events_of, let_happen
+from tests.chaos.events import WORKERS, chosen, events_of, keep_running, let_happen
 from tests.chaos.jobs import Users
 from tests.chaos.judgement import Judgement, is_settled, judge
 from tests.origin import Origin
@@ -51,9 +51,19 @@ def run(folder: Path, *, events: int, images: int, seed: int, say: Callable[[str
             happening = chosen(events_of(system, users, file, chance), events, chance)
             let_happen(happening, chance, say)
             ended_at = time.monotonic()
-            db = Database(system.database_url)
-            eventually(lambda: db.read(is_settled), within=SETTLED_WITHIN)
-            db.close()
+            wait_until_settled(system)
             seconds = time.monotonic() - ended_at
             judgement = judge(system, origin, users.jobs)
             return Report(events=len(happening), seconds=seconds, judgement=judgement)
+
+
+def wait_until_settled(system: System) -> None:
+    db = Database(system.database_url)
+
+    def settled() -> bool:
+        for name in WORKERS:
+            keep_running(system, name)
+        return db.read(is_settled)
+
+    eventually(settled, within=SETTLED_WITHIN)
+    db.close()
