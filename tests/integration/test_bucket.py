@@ -125,6 +125,19 @@ def test_every_version_of_a_file_has_an_etag_of_its_own(storage: Storage, public
     assert not any('"' in etag for etag in etags)
 
 
+def test_only_the_version_that_was_looked_at_is_removed(storage: Storage, public_id: UUID) -> None:
+    storage.save_images([(public_id, "1-1.jpg", b"one")])
+    seen = storage.version(public_id, "1-1.jpg")
+    storage.save_images([(public_id, "1-1.jpg", b"two!")])
+
+    storage.remove_version(public_id, "1-1.jpg", seen)
+    assert content(storage, public_id, "1-1.jpg") == b"two!"
+
+    storage.remove_version(public_id, "1-1.jpg", storage.version(public_id, "1-1.jpg"))
+    assert storage.version(public_id, "1-1.jpg") == ""
+    storage.remove_version(public_id, "1-1.jpg", "")
+
+
 def test_what_was_never_saved_is_not_found(storage: Storage, public_id: UUID) -> None:
     with pytest.raises(FileNotFoundError):
         storage.open(public_id, "1-1.jpg")

@@ -67,6 +67,17 @@ def test_a_request_ends_also_when_its_upload_is_gone_or_changed(
     assert status(database, public_id) == "Completed"
 
 
+def test_what_a_killed_worker_left_of_a_failed_image_goes_when_the_request_is_completed(
+    database: Database, storage: Folders, store: Stores
+) -> None:
+    public_id = answered(database, store)
+    storage.save_images([(public_id, name, b"a picture") for name in ("1-1.jpg", "1-2.jpg")])
+
+    assert finish(database, storage) == 1
+
+    assert sorted(storage.names(public_id)) == ["1-1.jpg", "output.csv"]
+
+
 def test_a_request_whose_output_cannot_be_written_is_finished_later(
     database: Database, storage: Folders, store: Stores, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,8 +13,9 @@ from storage import Folders
 from tests.integration.conftest import Stores, completed, writing
 from tests.integration.test_queue import claim, statuses, urls
 from tests.origin import until
-from work_queue.models import Image
+from work_queue.models import Image, Request
 from work_queue.outcomes import Outcome
+from work_queue.request_changes import cancel, retry_failed
 from work_queue.statuses import Status
 
 pytestmark = pytest.mark.integration
@@ -43,6 +44,40 @@ def test_an_outcome_is_a_file_and_a_row(database: Database, store: Stores, tmp_p
     saved = tmp_path / "processed" / str(public_id) / "1-1.jpg"
     assert saved.read_bytes() == b"a picture"
     assert ended == [True]
+
+
+@pytest.mark.parametrize("taken_by", [None, "bob"])
+def test_a_file_of_a_lost_claim_is_removed_unless_another_worker_has_the_image(
+    database: Database, store: Stores, tmp_path: Path, taken_by: str | None
+) -> None:
+    public_id = store(*urls(1))
+    with writing(database, folders(tmp_path), []) as (leases, results):
+        (image,) = claim(database)
+        leases.hold([image])
+        cancel(database, public_id)
+        if taken_by:
+            retry_failed(database, public_id)
+            assert claim(database, taken_by)
+        results.post(completed(image, "1-1.jpg"), b"a picture")
+        results.flush()
+
+    saved = tmp_path / "processed" / str(public_id) / "1-1.jpg"
+    assert saved.exists() == (taken_by is not None)
+
+
+def test_a_file_of_a_request_that_is_gone_takes_its_folder_with_it(
+    database: Database, store: Stores, tmp_path: Path
+) -> None:
+    store(*urls(1))
+    with writing(database, folders(tmp_path), []) as (leases, results):
+        (image,) = claim(database)
+        leases.hold([image])
+        with database.engine.begin() as tx:
+            tx.execute(sa.delete(Request))
+        results.post(completed(image, "1-1.jpg"), b"a picture")
+        results.flush()
+
+    assert [*(tmp_path / "processed").iterdir()] == []
 
 
 def test_what_is_not_answered_is_released_at_the_end(
