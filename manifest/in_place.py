@@ -65,7 +65,7 @@ def _with_new_urls(manifest: Manifest, text: str, new_urls: Mapping[str, str]) -
     quote = ' *"' if manifest.skips_blanks else '"'  # that opens a cell
     cells = _cell(manifest.delimiter, quote).findall(text)
     extra = range(len(manifest.columns), len(cells))  # of a list of URLs without quotes
-    for index, rules in (*manifest.url_columns, *((index, URLS_ONLY) for index in extra)):
+    for index, rules in (*manifest.url_columns.items(), *((index, URLS_ONLY) for index in extra)):
         if index < len(cells) and cells[index]:
             cells[index] = _cell_with_new_urls(cells[index], quote, rules, new_urls)
     return "".join(cells)

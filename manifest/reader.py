@@ -70,7 +70,7 @@ class Manifest:
     problems are skipped, all rows come, those with problems among them.
 
     ``preamble`` are the records before the header: remarks of the shop, as they came.
-    ``url_columns`` are the indexes of the columns with URLs, each with how its cells are read.
+    ``url_columns`` are the indexes of the columns with URLs, and how to read their cells.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class Manifest:
         self._path, self._header, self._options = path, header, options
         self._serial, self._name = header.roles.serial, header.roles.name
         self._has_nul = header.dialect.has_nul
-        self.url_columns = [
-            (index, CellRules(options.base_url, keeps_paths(self.columns[index])))
+        self.url_columns = {
+            index: CellRules(options.base_url, keeps_paths(self.columns[index]))
             for index in header.roles.urls
-        ]
-        (self._first, self._first_rules), *self._others = self.url_columns
+        }
+        (self._first, self._first_rules), *self._others = self.url_columns.items()
         self._max_rows, self._max_images = max_rows, max_images
 
     @property
@@ -226,7 +226,7 @@ class Manifest:
         return CsvProblem("too_long", message, row.number, line, column, SKIP_HINT)
 
     def _problems_of_urls(self, row: Row, line: int) -> Iterator[CsvProblem]:
-        for index, rules in self.url_columns:
+        for index, rules in self.url_columns.items():
             for url in url_cells.split(row.cells[index], rules):
                 if reason := url_cells.reason_against(url):
                     code, what = reason

@@ -70,32 +70,37 @@ def split(cell: str, rules: CellRules = URLS_ONLY) -> list[str]:
     return found
 
 
-def spans(cell: str, rules: CellRules = URLS_ONLY) -> list[Span]:
-    """The URLs of a cell in their order, each with its place."""
-    found, end = [], 0
-    for text in texts(cell, rules):
-        start = cell.index(text, end)
-        end = start + len(text)
-        found.append(Span(start, end, _meant(text, rules.base_url)))
+def texts(cell: str, rules: CellRules = URLS_ONLY) -> list[str]:
+    """The URLs of a cell in their order, as they stand in it, without what is around them."""
+    found = _pieces(cell, rules)
+    if rules.keeps_paths and not rules.base_url:
+        return [text for text in found if not is_path(text)]
     return found
 
 
-def texts(cell: str, rules: CellRules = URLS_ONLY) -> list[str]:
-    """The URLs of a cell in their order, as they stand in it, without what is around them."""
-    base_url, keeps_paths = rules
-    is_mixed = base_url or keeps_paths or cell.count("://") > 1
-    parts = SEPARATOR.split(cell) if is_mixed else [cell]
-    if base_url:
-        parts = [name for part in parts for name in _file_names(part)]
-    found = [text for part in parts if (text := part.strip(AROUND_URL))]
-    if keeps_paths and not base_url:
-        found = [text for text in found if not PATH.match(text)]
+def spans(cell: str, rules: CellRules = URLS_ONLY) -> list[Span]:
+    """The URLs of a cell in their order, as they are fetched, each with its place."""
+    found, end = [], 0
+    for text in _pieces(cell, rules):
+        start = cell.index(text, end)  # between two of them are only separators
+        end = start + len(text)
+        if rules.base_url or not (rules.keeps_paths and is_path(text)):
+            found.append(Span(start, end, _meant(text, rules.base_url)))
     return found
 
 
 def is_path(text: str) -> bool:
     """Whether a text is a file name, a path or an id of a shop's own, and no attempt at a URL."""
     return PATH.match(text) is not None
+
+
+def _pieces(cell: str, rules: CellRules) -> list[str]:
+    """What is between separators: URLs, and paths if they may be there."""
+    is_mixed = rules != URLS_ONLY or cell.count("://") > 1
+    parts = SEPARATOR.split(cell) if is_mixed else [cell]
+    if rules.base_url:
+        parts = [name for part in parts for name in _file_names(part)]
+    return [text for part in parts if (text := part.strip(AROUND_URL))]
 
 
 def _file_names(part: str) -> list[str]:

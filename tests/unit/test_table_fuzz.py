@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from api import json_upload
 from api.problems import Problem
 from manifest import ReadingOptions, Row, open_manifest
+from manifest.url_cells import CellRules, spans, split
 
 HOSTS = st.sampled_from(["a.example", "cdn-1.a.example:8080", "bücher.example", "192.0.2.1", "x"])
 ENDS = st.sampled_from(["", "/1.jpg", "/w_300,h_200/é.png?v=1;2|3", "/fetch/https://b.example/2"])
@@ -94,7 +95,20 @@ def test_all_file_names_of_a_cell_are_joined_to_the_base_url(
     names = [f"{stem.strip()}.jpg" for stem in stems]
     text = written([["Name", "Images"], ["Hat", separator.join(names)]], ",", csv.QUOTE_ALL, "\n")
     [row] = read(text.encode(), ReadingOptions(base_url="https://a.example/i/"))
+    cell = separator.join(names)
+    assert [cell[start:end] for start, end, _ in spans(cell, CellRules("https://a/"))] == names
     assert row.urls == tuple(f"https://a.example/i/{n.replace(' ', '%20')}" for n in names)
+
+
+@given(st.lists(URLS, max_size=4), SEPARATORS, st.booleans(), st.sampled_from(["", "/m/b/hat.jpg"]))
+def test_each_url_is_found_at_its_place(
+    urls: list[str], separator: str, escapes: bool, path: str
+) -> None:
+    as_written = [url.replace(",", "\\,") for url in urls] if escapes else urls
+    cell = separator.join(filter(None, [path, *as_written]))
+    found = spans(cell, CellRules(keeps_paths=True))
+    assert [cell[start:end] for start, end, _ in found] == as_written
+    assert [url for *_, url in found] == urls == split(cell, CellRules(keeps_paths=True))
 
 
 JSON = st.recursive(
