@@ -77,9 +77,9 @@ class Manifest:
         self, path: Path, header: Header, options: ReadingOptions, max_rows: int, max_images: int
     ) -> None:
         self.columns, self.preamble = header.columns, header.preamble
-        self._path, self._header, self._options = path, header, options
+        self._path, self._dialect = path, header.dialect
+        self._header, self._options = header, options
         self._serial, self._name = header.roles.serial, header.roles.name
-        self._has_nul = header.dialect.has_nul
         self.url_columns = {
             index: CellRules(options.base_url, keeps_paths(self.columns[index]))
             for index in header.roles.urls
@@ -90,23 +90,22 @@ class Manifest:
     @property
     def delimiter(self) -> str:
         """What separates the cells."""
-        return self._header.dialect.delimiter
+        return self._dialect.delimiter
 
     @property
     def from_excel(self) -> bool:
         """Whether the file began with a byte order mark or was not UTF-8."""
-        dialect = self._header.dialect
-        return dialect.has_bom or dialect.encoding != "utf-8"
+        return self._dialect.has_bom or self._dialect.encoding != "utf-8"
 
     @property
     def has_bom(self) -> bool:
         """Whether the file began with a byte order mark."""
-        return self._header.dialect.has_bom
+        return self._dialect.has_bom
 
     @property
     def skips_blanks(self) -> bool:
         """Whether blanks behind a delimiter do not belong to the cell."""
-        return self._header.dialect.skips_blanks
+        return self._dialect.skips_blanks
 
     def __iter__(self) -> Iterator[Row]:
         skips = self._options.skips_problems
@@ -137,12 +136,11 @@ class Manifest:
 
     def _data(self, lines: Lines | None = None) -> Iterator[tuple[int, Record]]:
         """The records after the header."""
-        before = len(self.preamble) + 1
-        return islice(records(self._path, self._header.dialect, lines), before, None)
+        return islice(records(self._path, self._dialect, lines), len(self.preamble) + 1, None)
 
     def raw_rows(self) -> Iterator[RawRow]:
         """The file's text, cut at its data rows; put together again, it is the whole of it."""
-        lines = Lines(self._path, self._header.dialect, keeps=True)
+        lines = Lines(self._path, self._dialect, keeps=True)
         number, first = 0, 1
         for number, (line, _) in enumerate(self._data(lines), start=1):
             before, text = lines.kept[: line - first], lines.kept[line - first :]
@@ -206,7 +204,7 @@ class Manifest:
             more, more_are_good = url_cells.read(cells[index], rules)
             found += more
             are_good = are_good and more_are_good
-        return found, are_good and len(found) <= MAX_URLS_OF_A_ROW and not self._has_nul
+        return found, are_good and len(found) <= MAX_URLS_OF_A_ROW and not self._dialect.has_nul
 
     def _problems(self, row: Row, line: int) -> list[CsvProblem]:
         found: list[CsvProblem] = []
@@ -218,7 +216,7 @@ class Manifest:
             message = f"{len(row.urls)} URLs are too many; a row may have {MAX_URLS_OF_A_ROW}."
             found.append(CsvProblem("too_many_urls", message, row.number, line, hint=SKIP_HINT))
         found += islice(self._problems_of_urls(row, line), MAX_PROBLEMS)
-        return found + _nul_bytes(self.columns, row, line) if self._has_nul else found
+        return found + _nul_bytes(self.columns, row, line) if self._dialect.has_nul else found
 
     def _too_long(self, row: Row, line: int, index: int | None, limit: int) -> CsvProblem:
         message = f"This is longer than {limit} characters."
