@@ -135,14 +135,14 @@ def webhook_url(url: str | None, field: str = "webhook_url") -> str | None:
     return url
 
 
-def _one_of(words: Sequence[str]) -> Parse:
-    """The first is the default."""
+def _one_of(values: Sequence[str]) -> Parse:
+    """The first one where none is given."""
 
-    def parse(word: str | None, field: str) -> str:
-        word = (word or words[0]).lower()
-        if word not in words:
-            raise _wrong(field, f"must be one of {', '.join(words)}.")
-        return word
+    def parse(text: str | None, field: str) -> str:
+        value = (text or values[0]).lower()
+        if value not in values:
+            raise _wrong(field, f"must be one of {', '.join(values)}.")
+        return value
 
     return parse
 
