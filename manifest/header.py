@@ -12,7 +12,7 @@ from manifest import columns
 from manifest.column_contents import image_columns
 from manifest.columns import Roles
 from manifest.dialect import BLANKS, Dialect, OverLimit, detect, records
-from manifest.errors import CsvProblem, InvalidCsv
+from manifest.errors import SKIP_HINT, CsvProblem, InvalidCsv
 from manifest.reading_options import ReadingOptions
 from manifest.url_cells import begins_as_one
 
@@ -63,7 +63,7 @@ def broken(error: csv.Error, row: int, line: int) -> CsvProblem:
     if isinstance(error, OverLimit):
         return CsvProblem(error.code, str(error), row, line)
     message = "A quote in this row is not closed, or not doubled within a quoted cell."
-    return CsvProblem("unbalanced_quotes", message, row, line)
+    return CsvProblem("unbalanced_quotes", message, row, line, hint=SKIP_HINT if row else None)
 
 
 def _first_records(path: Path, dialect: Dialect, most: int) -> list[tuple[int, list[str]]]:

@@ -183,9 +183,8 @@ class Manifest:
         if not "".join(extra).strip(BLANKS):
             return kept
         spilled = [cell for cell in cells[width - 1 :] if cell.strip(BLANKS)]
-        if self._header.roles.urls[-1] != width - 1 or not all(
-            map(url_cells.begins_as_one, spilled)
-        ):
+        ends_in_urls = width - 1 in self.url_columns
+        if not (ends_in_urls and all(map(url_cells.begins_as_one, spilled))):
             return None
         return [*kept[:-1], ",".join(spilled)]
 
