@@ -294,7 +294,8 @@ SELECT
 -- claims.claim_images: Claim up to ``limit`` due images of one host, of the request that was
 -- served longest ago.
 SELECT TOP (1) requests.id, due.number, due.host, requests.public_id, requests.reduce_by, requests.format,
-    requests.max_width, requests.max_height, requests.max_bytes, requests.keep_dimensions, requests.names,
+    requests.max_width, requests.max_height, requests.max_bytes, requests.keep_dimensions,
+    requests.names,
     COALESCE(due.timeouts, 0) AS timeouts,
     requests.total - requests.completed - requests.failed AS remaining
 FROM requests
@@ -341,6 +342,10 @@ SET status = N'Processing', claimed = COALESCE(claimed, 0) + :claimed,
         ELSE CAST(SYSUTCDATETIME() AS DATETIME2(3))
     END
 WHERE id = :request_id;
+SELECT products.row_number, products.serial_number, products.product_name
+FROM OPENJSON(:ids) WITH (row_number INTEGER '$') AS given
+INNER LOOP JOIN products WITH (FORCESEEK (pk_products (request_id, row_number)))
+    ON products.request_id = :request_id AND products.row_number = given.row_number;
 
 -- claims.renew_claims: Extend the leases of claimed images.
 UPDATE held
@@ -624,6 +629,7 @@ SELECT
   images.error_message,
   images.input_bytes,
   images.output_bytes,
+  images.content_hash,
   images.width,
   images.height,
   images.format,
@@ -896,6 +902,46 @@ WHERE
 ORDER BY
   images.row_number,
   images.position;
+
+-- catalogue_faults.find_faults: The figures of a request; its images are read for them, all of
+-- them.
+SELECT
+  SUM(
+    CASE
+      WHEN (
+        images.error_code = :error_code_1
+        OR images.error_code = :error_code_2
+        OR images.error_code = :error_code_3
+      )
+      THEN :param_1
+      ELSE :param_2
+    END
+  ) AS sum_1,
+  SUM(CASE WHEN (
+    images.scale < :scale_1
+  ) THEN :param_3 ELSE :param_4 END) AS sum_2,
+  SUM(CASE WHEN (
+    images.target_met = 0
+  ) THEN :param_5 ELSE :param_6 END) AS sum_3
+FROM images
+WHERE
+  images.request_id = :request_id_1;
+SELECT
+  COUNT(*) AS count_1
+FROM (
+  SELECT
+    images.content_hash AS content_hash
+  FROM images
+  JOIN products
+    ON products.request_id = images.request_id
+    AND products.row_number = images.row_number
+  WHERE
+    images.request_id = :request_id_1 AND NOT images.content_hash IS NULL
+  GROUP BY
+    images.content_hash
+  HAVING
+    COUNT(DISTINCT products.serial_number) > :count_2
+) AS anon_1;
 
 -- read_queries.find_failed_rows: A page of the numbers of rows that have a failed image, in
 -- order, behind a row.

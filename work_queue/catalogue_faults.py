@@ -27,7 +27,7 @@ def find_faults(tx: Connection, request_id: int) -> CatalogueFaults:
     """The figures of a request; its images are read for them, all of them."""
     of_request = Image.request_id == request_id
     conditions = [
-        Image.error_code.in_(DEAD_LINKS),
+        sa.or_(*(Image.error_code == code for code in DEAD_LINKS)),
         Image.scale < 1,
         Image.target_met == sa.false(),
     ]

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from work_queue.models import NO_KEY, Image, Product, Webhook
+from work_queue.models import NO_KEY, Image, Webhook
 from work_queue.predicates import is_abandoned, is_due, is_expired, is_ready_to_complete
 from work_queue.statements import (
     CLAIM_IMAGES,
     GIVE_UP_AFTER,
     NEXT_HOST,
     NEXT_HOST_OF_STARTED,
+    PRODUCT_TEXTS,
     RENEW_CLAIMS,
     SERVE_REQUEST,
     as_json,
@@ -30,7 +31,7 @@ from work_queue.statements import (
 HEAD_START = 24  # images of a new request that are claimed before all turns
 HEAD_START_SECONDS = 10.0  # and not for longer, where they are claimed slowly
 
-NAMED_AFTER = {"sku": Product.serial_number, "name": Product.product_name}
+PRODUCT_NAMES = {"sku": 1, "name": 2}  # the column of PRODUCT_TEXTS
 GIVE_UP_BATCH = 100  # images of a host that was given up, which fail without a download
 
 
@@ -188,13 +189,12 @@ def claim_images(
 
 def _texts(tx: Connection, chosen: DueHost, images: Sequence[ImageColumns]) -> dict[int, str]:
     """What the products of images are called, where the images are named after that."""
-    column = NAMED_AFTER.get(chosen.names)
-    if column is None or not images:
+    if chosen.names not in PRODUCT_NAMES or not images:
         return {}
-    of_request = Product.request_id == chosen.request_id
-    wanted = Product.row_number.in_({image.row_number for image in images})
-    found = tx.execute(sa.select(Product.row_number, column).where(of_request, wanted))
-    return {row.row_number: row[1] for row in found}
+    numbers = as_json(sorted({image.row_number for image in images}))
+    products = PRODUCT_TEXTS.run(tx, request_id=chosen.request_id, ids=numbers)
+    at = PRODUCT_NAMES[chosen.names]
+    return {product.row_number: product[at] for product in products}
 
 
 def _next_in_turn(tx: Connection, key_id: int, choice: Choice, head_start: bool) -> DueHost | None:

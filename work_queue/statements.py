@@ -259,6 +259,21 @@ OUTPUT inserted.id, inserted.row_number, inserted.position, inserted.input_url,
 """,
 )
 
+# What the products of claimed images are called, where their files are named after that.
+PRODUCT_TEXTS = Statement(
+    sqlite="""
+SELECT row_number, serial_number, product_name
+FROM products
+WHERE request_id = :request_id AND row_number IN (SELECT value FROM json_each(:ids))
+""",
+    sql_server="""
+SELECT products.row_number, products.serial_number, products.product_name
+FROM OPENJSON(:ids) WITH (row_number INTEGER '$') AS given
+INNER LOOP JOIN products WITH (FORCESEEK (pk_products (request_id, row_number)))
+    ON products.request_id = :request_id AND products.row_number = given.row_number
+""",
+)
+
 # A request goes to the end of the line, unless it still has its head start.
 SERVE_REQUEST = Statement(
     sqlite=f"""
