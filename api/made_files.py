@@ -29,12 +29,17 @@ from work_queue.read_queries import (
     find_completed,
     find_failed_rows,
     find_images,
+    find_request,
 )
 
 CHUNK_CHARS = 64 * 1024
 Chunks = Generator[bytes, None, None]
 
 logger = logging.getLogger(__name__)
+
+
+class RequestChanged(Exception):  # noqa: N818 - it is what happened, not a mistake of ours
+    """While its file was made, a request was deleted or tried again: what was sent is mixed."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,17 @@ class MadeFiles:
     request: RequestRow
 
     def make(self, name: str) -> Chunks:
-        """The one with this name."""
+        """The one with this name. Raises RequestChanged at its end, so that it breaks off."""
         makers = {
             IMPORT_CSV: self._import_csv,
             REPORT_CSV: self._report_csv,
             FAILED_CSV: self._failed_csv,
             IMAGES_ZIP: self._images_zip,
         }
-        return makers[name]()
+        yield from makers[name]()
+        found = self.service.database.read(find_request, self.request.public_id)
+        if found is None or found.request.completed_at != self.request.completed_at:
+            raise RequestChanged
 
     def _import_csv(self) -> Chunks:
         new_urls = (

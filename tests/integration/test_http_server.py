@@ -110,6 +110,18 @@ def test_a_large_response_waits_for_its_client_instead_of_filling_the_disk() -> 
     assert archive.sent == 2 * processes.KEPT_RESPONSE
 
 
+def test_a_response_that_breaks_off_has_no_end() -> None:
+    def broken(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"hello"
+        raise ValueError("The database went away.")
+
+    with server(broken) as url:
+        response = response_to(url, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    assert response.endswith(b"\r\n\r\n5\r\nhello\r\n")  # a whole one ends with a chunk of no bytes
+
+
 def test_the_work_on_a_large_response_ends_when_its_client_goes_away() -> None:
     archive = Archive()
     with server(archive) as url:

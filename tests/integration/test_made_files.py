@@ -13,6 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.made_file_routes import MAX_TABLES
+from api.made_files import RequestChanged
 from app import create_app
 from database import Database
 from manifest import open_manifest
@@ -85,6 +86,16 @@ def test_they_are_made_from_folders_and_from_a_bucket(client: FlaskClient, publi
     )
     assert archive.testzip() is None
     assert [len(archive.read(name)) for name in ("1-1.jpg", "2-1.jpg")] == [700_000, 700_000]
+
+
+def test_one_whose_request_is_deleted_meanwhile_breaks_off(
+    client: FlaskClient, public_id: UUID
+) -> None:
+    response = client.get(f"/processed_images/{public_id}/import.csv")
+    assert client.delete(f"/requests/{public_id}").status_code == 204
+
+    with pytest.raises(RequestChanged), response:
+        response.get_data()
 
 
 def test_only_some_are_made_at_a_time(client: FlaskClient, public_id: UUID) -> None:
