@@ -84,11 +84,6 @@ class Settings:
     metrics_port: int = 0
 
     @property
-    def listens_on_loopback(self) -> bool:
-        """Whether only this machine can reach the API."""
-        return is_loopback(self.host)
-
-    @property
     def redis_py_url(self) -> str:
         """REDIS_URL as the library redis-py spells it; ``redis+socket`` is Celery's word."""
         return self.redis_url.replace("redis+socket://", "unix://", 1)

@@ -6,7 +6,6 @@ It has no query and no header, because those can hold secrets.
 from __future__ import annotations
 
 import logging
-import re
 import time
 import uuid
 from contextlib import ExitStack, suppress
@@ -15,10 +14,9 @@ from flask import Flask, Response, g, request
 
 import logs
 import metrics
+from work_queue.api_keys import KEY
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-
-KEY = re.compile(r"(img_[0-9a-f]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +36,7 @@ def name_request(public_id: uuid.UUID) -> None:
 
 def write(method: str, path: str, status: int, size: int | None, **more: object) -> None:
     """The line itself, also for what the server refuses by itself."""
-    path = KEY.sub(r"\1_…", path)  # where it doesn't belong
+    path = KEY.sub(r"img_\1_…", path)  # where it doesn't belong
     known = {"method": method, "path": path, "status": status, "bytes": size, **more}
     fields = {name: value for name, value in known.items() if value is not None}
     logger.info("http request", extra=fields)

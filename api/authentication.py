@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Response, g, request
 
 from api.problems import Problem
 from api.service import service
-from database import Unavailable
-from settings import Settings
-from work_queue.api_keys import ApiKeyRow, needs_note, note_use
+from settings import Settings, is_loopback
+from work_queue.api_keys import ApiKeyRow
 from work_queue.models import NO_KEY
 
 KEYED = {"upload", "status", "requests", "webhooks"}  # blueprints; files are for who has the link
@@ -52,7 +51,9 @@ def is_open(settings: Settings) -> bool:
 
 
 def is_local(settings: Settings) -> bool:
-    return settings.listens_on_loopback and not settings.behind_gateway
+    """Whether only this machine can call: where links lead elsewhere, something is in front."""
+    links_here = is_loopback(urlsplit(settings.public_base_url).hostname or "")
+    return links_here and is_loopback(settings.host) and not settings.behind_gateway
 
 
 def identify() -> None:
@@ -83,12 +84,16 @@ def _caller() -> Caller:
             raise missing_key()
         return Caller(None, local)
     key = my.known_keys.find(sent)
-    if key is None:
-        raise invalid_key()
-    if needs_note(key):
-        with suppress(Unavailable):  # it is known a little later
-            my.database.write(note_use, key.id)
-    return Caller(key, local)
+    if key is not None:
+        my.known_keys.note_use(key)
+        return Caller(key, local)
+    if _is_of_cookie(sent) and is_open(my.settings):
+        return Caller(None, local)  # the page forgets the key that ended when it is loaded again
+    raise invalid_key()
+
+
+def _is_of_cookie(sent: str) -> bool:
+    return sent == request.cookies.get(COOKIE)
 
 
 def sent_key() -> str | None:

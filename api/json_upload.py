@@ -139,7 +139,8 @@ def _csv(rows: Table) -> bytes:
 
 def _escaped(name: str) -> str:
     """RFC 6901, section 3; no longer than a message can bear."""
-    return name[:50].replace("~", "~0").replace("/", "~1")
+    shown = name[:50].encode("utf-8", "replace").decode()
+    return shown.replace("~", "~0").replace("/", "~1")
 
 
 def _wrong(pointer: str, reason: str) -> Problem:

@@ -8,47 +8,52 @@ from api.authentication import caller
 from api.problems import Problem
 from api.service import service
 from manifest import InvalidCsv
-from work_queue.api_keys import ApiKeyRow, open_work
+from work_queue.api_keys import ApiKeyRow, Bounds, NoRoom, open_work
 
 LATER = {"Retry-After": "60"}
 
 
-def room_for_images() -> int:
+def room_for_images(wanted: int = 1) -> int:
     """How many more images the caller may have under way.
 
-    Raises a Problem where that is none, or another limit of its key is reached. Work that was taken
-    is always done, so what is used in a day may end a little above its limit.
+    Raises a Problem where that is fewer than are wanted, or another limit of its key is reached.
+    Work that was taken is always done, so what is used in a day may end a little above its limit.
     """
-    my, who = service(), caller()
+    who, bounds = caller(), bounds_of_caller()
     if who.key is not None:
         _check_day(who.key)
-    most_requests = who.key and who.key.max_open_requests
-    work = my.database.read(open_work, who.key_id)
-    if most_requests and work.requests >= most_requests:
-        sentence = f"{work.requests} requests are under way, as many as this key may have."
-        raise Problem(429, "too_many_open_requests", sentence, headers=LATER)
-    room = _most_images() - work.images
-    if room <= 0:
-        raise _too_many_images(f"{work.images:,} images are under way")
+    work = service().database.read(open_work, who.key_id)
+    if bounds.requests is not None and work.requests >= bounds.requests:
+        raise of_no_room(NoRoom(of_images=False))
+    room = bounds.images - work.images
+    if room < wanted:
+        raise of_no_room(NoRoom(of_images=True))
     return room
+
+
+def bounds_of_caller() -> Bounds:
+    """What its key may have under way at a time."""
+    key, most_images = caller().key, service().settings.max_open_images
+    if key is None:
+        return Bounds(None, most_images)
+    return Bounds(key.max_open_requests, key.max_open_images or most_images)
+
+
+def of_no_room(full: NoRoom) -> Problem:
+    """The Problem where a key has as much under way as it may."""
+    bounds = bounds_of_caller()
+    if full.of_images:
+        sentence = f"At most {bounds.images:,} images of a key may be under way at a time."
+        return Problem(429, "too_many_open_images", sentence, headers=LATER)
+    sentence = f"At most {bounds.requests:,} requests of this key may be under way at a time."
+    return Problem(429, "too_many_open_requests", sentence, headers=LATER)
 
 
 def of_full_room(error: InvalidCsv, room: int) -> Problem | None:
     """The Problem where an upload was refused because there is no more room for its images."""
     if error.code != "too_many_images" or room >= service().settings.max_images:
         return None
-    return _too_many_images(f"There is room for {room:,} more images, and the upload has more")
-
-
-def _most_images() -> int:
-    key = caller().key
-    own = key and key.max_open_images
-    return own or service().settings.max_open_images
-
-
-def _too_many_images(what: str) -> Problem:
-    sentence = f"{what}: at most {_most_images():,} may be under way at a time."
-    return Problem(429, "too_many_open_images", sentence, headers=LATER)
+    return of_no_room(NoRoom(of_images=True))
 
 
 def _check_day(key: ApiKeyRow) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 
-from database import Database
-from work_queue.api_keys import ApiKeyRow, find_key, prefix_of
+from database import Database, Unavailable
+from work_queue.api_keys import ApiKeyRow, find_key, needs_note, note_use, prefix_of
 
 FRESH_SECONDS = 1.0  # so long a revoked key may still work
 MAX_KEPT = 1_000  # keys
@@ -18,7 +19,7 @@ class KnownKeys:
     def __init__(self, db: Database) -> None:
         self._database = db
         self._kept: dict[str, tuple[float, ApiKeyRow]] = {}
-        self._lock = threading.Lock()
+        self._lock, self._noting = threading.Lock(), threading.Lock()
 
     def find(self, text: str, *, fresh: bool = False) -> ApiKeyRow | None:
         """The key that a text is, if it may be used; as it is now, where it must be ``fresh``.
@@ -32,6 +33,19 @@ class KnownKeys:
         if key is None or fresh or time.monotonic() - read_at > FRESH_SECONDS:
             key = self._read(prefix)
         return key if key is not None and key.opens_with(text) else None
+
+    def note_use(self, key: ApiKeyRow) -> None:
+        """Record that a key is used, now and then, in a thread: a reader waits for no writer."""
+        if needs_note(key) and self._noting.acquire(blocking=False):
+            threading.Thread(target=self._note, args=(key,), daemon=True).start()
+
+    def _note(self, key: ApiKeyRow) -> None:
+        try:
+            with suppress(Unavailable):  # it is known a little later
+                self._database.write(note_use, key.id)
+                self._read(key.prefix)
+        finally:
+            self._noting.release()
 
     def _read(self, prefix: str) -> ApiKeyRow | None:
         key = self._database.read(find_key, prefix)

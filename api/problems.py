@@ -60,7 +60,7 @@ class Problem(Exception):
 
     def response(self) -> Response:
         return Response(
-            json.dumps(self.body(), ensure_ascii=False),
+            json.dumps(self.body(), ensure_ascii=False).encode("utf-8", "replace"),
             status=int(self.status),
             headers=self.headers,
             content_type="application/problem+json",

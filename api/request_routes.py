@@ -57,7 +57,7 @@ def requests() -> Response:
 @routes.post("/requests/<request_id>/retry")
 def retry(request_id: str) -> tuple[Response, int]:
     """The failed images only, under the same names."""
-    room_for_images()
+    room_for_images(own_request(request_id).request.failed)
     return _changed(request_id, request_changes.retry_failed, "retried")
 
 

@@ -19,7 +19,11 @@ routes = Blueprint("session", __name__)
 def session() -> Response:
     """Who calls, and whether a key is needed; a key that ended is as none."""
     my, sent = service(), sent_key()
-    return _who(my.known_keys.find(sent) if sent else None)
+    key = my.known_keys.find(sent) if sent else None
+    response = _who(key)
+    if key is None and COOKIE in request.cookies:
+        _forget(response)
+    return response
 
 
 @routes.post("/session")
@@ -44,8 +48,12 @@ def sign_in() -> Response:
 @routes.delete("/session")
 def sign_out() -> Response:
     response = _who(None)
-    response.delete_cookie(COOKIE, httponly=True, samesite="Strict")
+    _forget(response)
     return response
+
+
+def _forget(response: Response) -> None:
+    response.delete_cookie(COOKIE, httponly=True, samesite="Strict")
 
 
 def _who(key: ApiKeyRow | None) -> Response:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PureWindowsPath
 from typing import IO, Any, NamedTuple
@@ -18,12 +19,13 @@ import metrics
 from api import access_log, dry_run_response, form, idempotency, json_upload
 from api.authentication import caller, check_still_valid
 from api.content_encoding import unpack_body
-from api.key_limits import of_full_room, room_for_images
+from api.key_limits import bounds_of_caller, of_full_room, of_no_room, room_for_images
 from api.problems import UNSUPPORTED_UPLOAD, Problem, of_csv_problem
 from api.service import Service, service
 from manifest import CsvProblem, InvalidCsv, ReadingOptions, Row, open_manifest
 from manifest.dry_run import dry_run
 from settings import MIB
+from work_queue.api_keys import NoRoom
 from work_queue.column_types import fit_column
 from work_queue.intake import KeyTaken, NewRequest, Stored, forget_old_keys, store_request
 from work_queue.models import MAX_FILE_NAME
@@ -33,6 +35,8 @@ from work_queue.statuses import Status
 CSV_TYPES = ("text/csv", "application/csv")
 JSON_TYPE = "application/json"
 MAX_SKIPPED_SHOWN = 10
+
+NO_UPLOAD = (200, 401, 429)  # a dry run, and who may not upload now
 
 routes = Blueprint("upload", __name__)
 
@@ -72,8 +76,9 @@ class UploadedCsv:
 @routes.after_request
 def _count(response: Response) -> Response:
     """Also what was refused: this is asked of every response to an upload."""
-    outcomes = {2: "accepted", 4: "refused"}
-    metrics.UPLOADS.add(1, outcomes.get(response.status_code // 100, "failed"))
+    if request.method == "POST" and response.status_code not in NO_UPLOAD:
+        refused = "refused" if response.status_code < 500 else "failed"
+        metrics.UPLOADS.add(1, "accepted" if response.status_code == 202 else refused)
     return response
 
 
@@ -125,16 +130,28 @@ def _store(
 
     That is an earlier request where the upload was sent again under its key.
     """
-    try:
+    with _dropping(my, new.public_id):
         check_still_valid()
         new = idempotency.with_key(new, csv.path, fields)
-        return _earlier(my, new, csv) or (new.public_id, _store_new(my, new, csv))
-    except KeyTaken:  # by one that was sent at the same moment
         if earlier := _earlier(my, new, csv):
             return earlier
-        raise
-    except Problem:
-        my.storage.drop_upload(new.public_id)
+        room = room_for_images()
+    try:
+        return new.public_id, _store_new(my, new, csv, room)
+    except KeyTaken:  # by one that was sent at the same moment
+        with _dropping(my, new.public_id):
+            if earlier := _earlier(my, new, csv):
+                return earlier
+            raise
+
+
+@contextmanager
+def _dropping(my: Service, public_id: UUID) -> Iterator[None]:
+    """Drop the upload where anything is raised before its rows are written: nobody needs it."""
+    try:
+        yield
+    except BaseException:
+        my.storage.drop_upload(public_id)
         raise
 
 
@@ -152,11 +169,13 @@ def _earlier(my: Service, new: NewRequest, csv: UploadedCsv) -> tuple[UUID, Stor
     return found.public_id, Stored(found.row_count, found.total)
 
 
-def _store_new(my: Service, new: NewRequest, csv: UploadedCsv) -> Stored:
-    room = room_for_images()
+def _store_new(my: Service, new: NewRequest, csv: UploadedCsv, room: int) -> Stored:
     csv.max_images = min(my.settings.max_images, room)
     try:
-        return store_request(my.database, new, csv.rows())
+        return store_request(my.database, new, csv.rows(), bounds_of_caller())
+    except NoRoom as full:
+        my.storage.drop_upload(new.public_id)
+        raise of_no_room(full) from None
     except InvalidCsv as error:  # after others the rows may be there, and the file must be too
         my.storage.drop_upload(new.public_id)
         raise of_full_room(error, room) or error from None

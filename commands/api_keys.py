@@ -47,7 +47,7 @@ def _with_limits(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("name")
 @click.option("--scope", type=click.Choice(api_keys.SCOPES), help="Its own requests, or all.")
-@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="From that day of UTC on.")
+@click.option("--expires", metavar="DAY", help="As in 2027-06-30, of UTC; never takes it back.")
 @click.option("--renew", is_flag=True, help="Give it a new secret; the old one ends at once.")
 @click.option(
     "--webhook-secret",
@@ -115,8 +115,17 @@ def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["scope"]:
         values["scope"] = given["scope"]
     if given["expires"]:
-        values["expires_at"] = given["expires"].replace(tzinfo=UTC)
+        values["expires_at"] = _end(given["expires"])
     return values
+
+
+def _end(day: str) -> datetime | None:
+    if day == "never":
+        return None
+    try:
+        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise click.ClickException("--expires is a day as in 2027-06-30, or never.") from None
 
 
 def _change_webhook_secret(db: Database, name: str, change: str) -> None:

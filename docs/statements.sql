@@ -28,7 +28,9 @@ INSERT INTO requests (
   keep_dimensions,
   idempotency_key,
   content_hash,
-  reading
+  key_id,
+  reading,
+  names
 )
 OUTPUT inserted.id
 VALUES
@@ -52,8 +54,23 @@ VALUES
     :keep_dimensions,
     :idempotency_key,
     :content_hash,
-    :reading
+    :key_id,
+    :reading,
+    :names
   );
+UPDATE api_keys SET used_on = api_keys.used_on
+WHERE
+  api_keys.id = :id_1;
+SELECT
+  COUNT(*) AS count_1,
+  COALESCE(SUM((
+    requests.total - requests.completed
+  ) - requests.failed), :coalesce_2) AS coalesce_1
+FROM requests
+WHERE
+  requests.key_id = :key_id_1
+  AND requests.status <> N'Completed'
+  AND requests.is_whole = 1;
 SELECT id, first_id
 FROM (
     SELECT id, MIN(id) OVER (PARTITION BY HASHBYTES('SHA2_256', input_url)) AS first_id
@@ -88,7 +105,9 @@ INSERT INTO requests (
   is_whole,
   idempotency_key,
   content_hash,
-  reading
+  key_id,
+  reading,
+  names
 )
 OUTPUT inserted.id
 VALUES
@@ -114,7 +133,9 @@ VALUES
     :is_whole,
     :idempotency_key,
     :content_hash,
-    :reading
+    :key_id,
+    :reading,
+    :names
   );
 UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
@@ -449,7 +470,7 @@ ORDER BY
   requests.served_at,
   requests.id;
 UPDATE requests SET claimed_by = :claimed_by, lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
-OUTPUT inserted.id, inserted.public_id, inserted.url_column, inserted.reading
+OUTPUT inserted.id, inserted.public_id, inserted.url_column, inserted.reading, inserted.failed
 WHERE
   requests.id = :id_1
   AND requests.status <> N'Completed'
@@ -580,6 +601,7 @@ SELECT
   requests.status,
   requests.file_name,
   requests.url_column,
+  requests.reading,
   requests.webhook_url,
   requests.reduce_by,
   requests.format,
@@ -670,6 +692,7 @@ SELECT
   images.error_message,
   images.input_bytes,
   images.output_bytes,
+  images.content_hash,
   images.width,
   images.height,
   images.format,
@@ -767,6 +790,7 @@ SELECT
   images.error_message,
   images.input_bytes,
   images.output_bytes,
+  images.content_hash,
   images.width,
   images.height,
   images.format,
@@ -834,6 +858,7 @@ SELECT
   images.error_message,
   images.input_bytes,
   images.output_bytes,
+  images.content_hash,
   images.width,
   images.height,
   images.format,
@@ -882,6 +907,7 @@ ORDER BY
   images.position
 OFFSET 0 ROWS
 FETCH FIRST :limit ROWS ONLY;
+
 -- read_queries.find_completed: A page of the images that went well, in the order of the CSV,
 -- behind a (row, position).
 SELECT
@@ -1070,6 +1096,7 @@ TOP 100
   requests.status,
   requests.file_name,
   requests.url_column,
+  requests.reading,
   requests.webhook_url,
   requests.reduce_by,
   requests.format,
@@ -1187,12 +1214,26 @@ WHERE
   AND requests.status <> N'Completed'
   AND requests.is_whole = 1;
 
--- api_keys.keys_at_work: The keys with open requests, which take turns.
+-- api_keys.keys_at_work: The keys with an image that is due in an open request: these take
+-- turns.
 SELECT DISTINCT
   requests.key_id
 FROM requests
 WHERE
-  requests.status <> N'Completed' AND requests.is_whole = 1;
+  requests.status <> N'Completed'
+  AND requests.is_whole = 1
+  AND (
+    EXISTS(
+      SELECT
+        *
+      FROM images
+      WHERE
+        images.request_id = requests.id
+        AND images.status = N'Pending'
+        AND images.copy_of IS NULL
+        AND images.next_attempt_at <= CAST(DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME()) AS DATETIME2(3))
+    )
+  );
 
 -- api_keys.add_to_use: Count what the images of keys took, for today; what came without a key is
 -- not counted.
@@ -1212,23 +1253,34 @@ FROM api_keys, requests
 WHERE
   requests.id = :id_1 AND api_keys.id = requests.key_id;
 
--- api_keys.retention_days: After how many days the completed requests of each key are removed; 0
--- for never.
+-- api_keys.keys_to_clear: The keys with completed requests that are to go, each with its days; 0
+-- days are for ever.
 SELECT
-  api_keys.id,
-  api_keys.retention_days
-FROM api_keys;
+  requests.key_id,
+  COALESCE(api_keys.retention_days, :coalesce_2) AS coalesce_1,
+  MIN(requests.completed_at) AS min_1
+FROM requests
+LEFT OUTER JOIN api_keys
+  ON api_keys.id = requests.key_id
+WHERE
+  requests.status = N'Completed' AND requests.is_whole = 1
+GROUP BY
+  requests.key_id,
+  COALESCE(api_keys.retention_days, :coalesce_2);
 
 -- api_keys.change_key: Set columns of a key; False where there is none of this name.
 UPDATE api_keys SET max_open_images = :max_open_images
 WHERE
   api_keys.name = :name_1;
 
--- api_keys.renew_key: Give a key a new secret in place of the old one, also where it was
--- revoked; its text.
+-- api_keys.renew_key: Give a key a new secret in place of the old one; its text.
 UPDATE api_keys SET prefix = :prefix, secret_hash = :secret_hash, revoked_at = :revoked_at
 WHERE
   api_keys.name = :name_1;
+UPDATE api_keys SET expires_at = NULL
+WHERE
+  api_keys.name = :name_1
+  AND api_keys.expires_at <= CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3));
 
 -- api_keys.find_key_named:
 SELECT

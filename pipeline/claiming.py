@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import metrics
@@ -16,6 +17,8 @@ from work_queue.claims import Choice, ClaimedImage, claim_images
 REFILL_SECONDS = 0.25  # of work in one claim: so claims cost little, and new requests wait little
 MAX_CLAIMED = 16  # thumbnails cost about as much time as their claims would, one by one
 SHARES = 4  # of a request's last images, one of which a process may have in flight
+MAX_ASKED = 16  # keys, of one claim: each costs a statement where nothing can be claimed from it
+WITHOUT_HEAD_START = 0.25  # of all claims
 CLAIM_ATTEMPTS = 3  # of one refill, when others take what it chose
 
 
@@ -42,23 +45,24 @@ class CompressionTime:
 
 
 class KeyTurns:
-    """The keys with open requests take turns, as each process sees them."""
+    """The keys with images that are due take turns, as each process sees them."""
 
     def __init__(self, db: Database) -> None:
         self._database = db
         self._keys: list[int] = []
         self._looked_at = 0.0
-        self._claimed_at: dict[int, float] = {}  # of time.monotonic(), by key
+        self._had_at: dict[int, float] = {}  # of time.monotonic(): the last turn, by key
 
-    def in_order(self) -> list[int]:
-        """The one first from which nothing was claimed for longest."""
+    def next_keys(self) -> list[int]:
+        """Those whose last turn was longest ago; so many as one claim may ask for."""
         if not self._keys or time.monotonic() - self._looked_at > REFILL_SECONDS:
             self._keys = self._database.read(keys_at_work)
             self._looked_at = time.monotonic()
-        return sorted(self._keys, key=lambda key_id: self._claimed_at.get(key_id, 0.0))
+        return sorted(self._keys, key=lambda key_id: self._had_at.get(key_id, 0.0))[:MAX_ASKED]
 
-    def took(self, key_id: int) -> None:
-        self._claimed_at[key_id] = time.monotonic()
+    def had(self, keys: Iterable[int]) -> None:
+        """They had their turns, also where nothing could be claimed from them."""
+        self._had_at.update(dict.fromkeys(keys, time.monotonic()))
 
 
 class ImageClaimer:
@@ -69,11 +73,9 @@ class ImageClaimer:
         self.pauses = Pauses()
         self.compression_time = CompressionTime()
         self._key_turns = KeyTurns(db)
-        self._claims = 0
 
     def claim(self, host_limits: HostLimits) -> list[ClaimedImage]:
         """Images of a host below its limit, or, where no other has any, of a saturated one."""
-        self._claims += 1
         slots, paused = Slots(host_limits), self.pauses.hosts()
         barred, saturated = paused | slots.barred_hosts(), slots.saturated_hosts()
         claimed = self._claim_from(slots, barred | saturated, slots.beside_others)
@@ -92,19 +94,24 @@ class ImageClaimer:
             known_hosts=slots.known_hosts() if capped else (),
         )
         for _ in range(CLAIM_ATTEMPTS):
+            keys = self._key_turns.next_keys()
+            if not keys:
+                return []
             claimed = self._database.write(
                 claim_images,
                 self._worker,
                 limit=self.compression_time.images_in(REFILL_SECONDS, MAX_CLAIMED),
                 lease_seconds=self._settings.lease_seconds,
                 choice=choice,
-                keys=self._key_turns.in_order(),
+                keys=keys,
                 shares=SHARES,
                 limit_of=limit_of,
-                head_start=self._claims % 4 != 0,  # a stream of small requests starves no large one
+                # A stream of small requests starves no large one.
+                head_start=random.random() >= WITHOUT_HEAD_START,  # noqa: S311
             )
             if claimed:
-                self._key_turns.took(claimed[0].key_id)
+                keys = keys[: keys.index(claimed[0].key_id) + 1]
+            self._key_turns.had(keys)
             if claimed or claimed is None:
                 return claimed or []
         return []

@@ -8,7 +8,7 @@ import time
 from database import Database
 from settings import Settings
 from storage import Storage
-from work_queue.api_keys import retention_days
+from work_queue.api_keys import keys_to_clear
 from work_queue.removal import claim_removal, hide_old, remove_batch
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ class Retention:
         if time.monotonic() < self._next_at:
             return
         self._next_at = time.monotonic() + self._every_seconds
-        for key_id, days in self._database.read(retention_days, self._default_days).items():
-            while days and self._database.write(hide_old, key_id, days):
+        for key_id, days in self._database.read(keys_to_clear, self._default_days).items():
+            while self._database.write(hide_old, key_id, days):
                 pass
 
 

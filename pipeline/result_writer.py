@@ -163,8 +163,10 @@ class ResultWriter:
             return False
         if recorded.ended_request:
             self._when_request_ends()
-        _log(outcomes)
-        _count(outcomes)
+        lost = {id(outcome) for outcome in recorded.lost}
+        kept = [outcome for outcome in outcomes if id(outcome) not in lost]
+        _log(kept)
+        _count(kept)
         return True
 
 

@@ -96,6 +96,7 @@ class System:
             **QUICK,
             "PORT": str(port),
             "PUBLIC_BASE_URL": self.url,
+            "OPEN": "1",  # also where a test has its links lead elsewhere
             "DATABASE_URL": database_url,
             "REDIS_URL": self.redis.url,
             "UPLOAD_DIR": str(folder / "uploads"),

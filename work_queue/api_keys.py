@@ -19,14 +19,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from work_queue.models import NO_KEY, ApiKey, Request
-from work_queue.predicates import is_open
+from work_queue.models import NO_KEY, ApiKey, Image, Request
+from work_queue.predicates import is_completed, is_due, is_open
 from work_queue.sql_functions import utc_now
 from work_queue.statements import ADD_TO_USE, as_json
 
 SCOPES = ("write", "admin")
 SECRET_BYTES = 32
-KEY = re.compile(r"img_([0-9a-f]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
+KEY = re.compile(r"img_([0-9a-f]{12})_[A-Za-z0-9_-]{43}", re.ASCII)  # logs look for it, too
 USED_AGAIN_SECONDS = 60  # between two records of a key's last use
 
 
@@ -91,9 +91,23 @@ class OpenWork(NamedTuple):
     images: int
 
 
+class Bounds(NamedTuple):
+    """How much a key may have under way; None where its requests are not bounded."""
+
+    requests: int | None
+    images: int
+
+
+class NoRoom(Exception):  # noqa: N818 - it is what happened, not a mistake of ours
+    """A key has more under way than it may; ``of_images``, or of requests."""
+
+    def __init__(self, *, of_images: bool) -> None:
+        super().__init__()
+        self.of_images = of_images
+
+
 COLUMNS = [getattr(ApiKey, name) for name in ApiKeyRow._fields]
 BY_PREFIX = sa.select(*COLUMNS).where(ApiKey.prefix == sa.bindparam("prefix"))
-HAS_ENDED = sa.or_(ApiKey.revoked_at.is_not(None), ApiKey.expires_at <= utc_now())
 
 
 class NameTaken(Exception):  # noqa: N818 - it is what happened, not a mistake of ours
@@ -127,12 +141,17 @@ def add_key(tx: Connection, name: str, scope: str, limits: Mapping[str, Any]) ->
 
 
 def renew_key(tx: Connection, name: str) -> str | None:
-    """Give a key a new secret in place of the old one, also where it was revoked; its text.
+    """Give a key a new secret in place of the old one; its text.
 
-    What belongs to the key stays its own. None where there is none of this name.
+    Also one that was revoked, or has expired; what belongs to it stays its own. None where there is
+    none of this name.
     """
     text, secret = _new_secret()
-    return text if change_key(tx, name, {**secret, "revoked_at": None}) else None
+    if not change_key(tx, name, {**secret, "revoked_at": None}):
+        return None
+    has_expired = sa.and_(ApiKey.name == name, ApiKey.expires_at <= utc_now())
+    tx.execute(sa.update(ApiKey).where(has_expired).values(expires_at=sa.null()))
+    return text
 
 
 def _new_secret() -> tuple[str, dict[str, str]]:
@@ -169,11 +188,6 @@ def find_keys(tx: Connection) -> list[ApiKeyRow]:
     return [ApiKeyRow(*key) for key in tx.execute(sa.select(*COLUMNS).order_by(ApiKey.id))]
 
 
-def there_are_keys(tx: Connection) -> bool:
-    """Whether there is one that may be used."""
-    return tx.scalar(sa.select(sa.literal(1)).where(sa.exists().where(~HAS_ENDED))) is not None
-
-
 def note_use(tx: Connection, key_id: int) -> None:
     """Record that a key is used, unless that was done a moment ago."""
     was_long_ago = sa.or_(
@@ -197,9 +211,23 @@ def open_work(tx: Connection, key_id: int) -> OpenWork:
     return OpenWork(*tx.execute(counted.where(Request.key_id == key_id, is_open())).one())
 
 
+def check_room(tx: Connection, key_id: int, bounds: Bounds) -> None:
+    """Raises NoRoom where a key has too much under way, with what this transaction adds.
+
+    Uploads of a key that come at the same moment wait here for each other.
+    """
+    tx.execute(sa.update(ApiKey).where(ApiKey.id == key_id).values(used_on=ApiKey.used_on))
+    work = open_work(tx, key_id)
+    if bounds.requests is not None and work.requests > bounds.requests:
+        raise NoRoom(of_images=False)
+    if work.images > bounds.images:
+        raise NoRoom(of_images=True)
+
+
 def keys_at_work(tx: Connection) -> list[int]:
-    """The keys with open requests, which take turns."""
-    return list(tx.scalars(sa.select(Request.key_id).distinct().where(is_open())))
+    """The keys with an image that is due in an open request: these take turns."""
+    has_due = sa.exists().where(Image.request_id == Request.id, is_due(Image))
+    return list(tx.scalars(sa.select(Request.key_id).distinct().where(is_open(), has_due)))
 
 
 def add_to_use(tx: Connection, used: Mapping[int, Use]) -> None:
@@ -218,9 +246,19 @@ def webhook_secret_of(tx: Connection, request_id: int) -> str | None:
     return tx.scalar(sa.select(ApiKey.webhook_secret).where(of_request))
 
 
-def retention_days(tx: Connection, default: int) -> dict[int, int]:
-    """After how many days the completed requests of each key are removed; 0 for never."""
-    own = dict(tx.execute(sa.select(ApiKey.id, ApiKey.retention_days)).all())
-    return {key_id: default if days is None else days for key_id, days in own.items()} | {
-        NO_KEY: default
+def keys_to_clear(tx: Connection, default_days: int) -> dict[int, int]:
+    """The keys with completed requests that are to go, each with its days; 0 days are for ever."""
+    own = sa.func.coalesce(ApiKey.retention_days, default_days)
+    of_request = sa.outerjoin(Request, ApiKey, ApiKey.id == Request.key_id)
+    oldest = (
+        sa.select(Request.key_id, own, sa.func.min(Request.completed_at))
+        .select_from(of_request)
+        .where(is_completed())
+        .group_by(Request.key_id, own)
+    )
+    now = datetime.now(UTC)
+    return {
+        key_id: days
+        for key_id, days, completed_at in tx.execute(oldest)
+        if days and completed_at and completed_at < now - timedelta(days=days)
     }

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from database import Database, Unavailable
+from work_queue.api_keys import Bounds, check_room
 from work_queue.bulk_insert import BulkInsert
 from work_queue.column_types import fit_column
 from work_queue.models import MAX_HOST, NO_KEY, Host, Image, Product, Request
@@ -109,17 +110,22 @@ def forget_old_keys(tx: Connection) -> None:
     )
 
 
-def store_request(db: Database, request: NewRequest, rows: Iterable[ProductRow]) -> Stored:
+def store_request(
+    db: Database,
+    request: NewRequest,
+    rows: Iterable[ProductRow],
+    bounds: Bounds | None = None,
+) -> Stored:
     """Write a request with all its rows and images, or, where ``rows`` raises, nothing.
 
-    Raises KeyTaken; and Unavailable: then the request may be there all the same, if a last answer
-    was lost.
+    Raises KeyTaken; NoRoom, where its key has too much under way then; and Unavailable: then the
+    request may be there all the same, if a last answer was lost.
     """
     batches = _batches(rows)
     first, second = next(batches, Batch()), next(batches, None)
     if second is None:
-        return db.write(_store_at_once, request, first)
-    return _store_in_steps(db, request, chain((first, second), batches))
+        return db.write(_store_at_once, request, first, bounds)
+    return _store_in_steps(db, request, chain((first, second), batches), bounds)
 
 
 def _batches(rows: Iterable[ProductRow]) -> Iterator[Batch]:
@@ -140,17 +146,23 @@ def _batches(rows: Iterable[ProductRow]) -> Iterator[Batch]:
         yield batch
 
 
-def _store_at_once(tx: Connection, request: NewRequest, batch: Batch) -> Stored:
+def _store_at_once(
+    tx: Connection, request: NewRequest, batch: Batch, bounds: Bounds | None
+) -> Stored:
     """A small upload in one transaction; after a lost answer, what is there already."""
     stored = Stored(len(batch.products), len(batch.images))
     if _id_of(tx, request) is None:
         request_id = _insert(tx, request, row_count=stored.rows, total=stored.images)
+        if bounds:
+            check_room(tx, request.key_id, bounds)
         _insert_rows(tx, request_id, batch)
         _mark_copies(tx, _find_copies(tx, request_id))
     return stored
 
 
-def _store_in_steps(db: Database, request: NewRequest, batches: Iterable[Batch]) -> Stored:
+def _store_in_steps(
+    db: Database, request: NewRequest, batches: Iterable[Batch], bounds: Bounds | None
+) -> Stored:
     request_id = db.write(_begin, request)
     rows = images = 0
     try:
@@ -160,7 +172,7 @@ def _store_in_steps(db: Database, request: NewRequest, batches: Iterable[Batch])
         copies = db.read(_find_copies, request_id)
         for start in range(0, len(copies), BATCH):
             db.write(_mark_copies, copies[start : start + BATCH])
-        db.write(_finish, request_id, rows, images)
+        db.write(_finish, request_id, request.key_id, Stored(rows, images), bounds)
     except BaseException:
         with suppress(Unavailable):  # then its lease runs out
             db.write(_give_up, request_id)
@@ -185,10 +197,14 @@ def _add(tx: Connection, request_id: int, batch: Batch) -> None:
         _insert_rows(tx, request_id, batch)
 
 
-def _finish(tx: Connection, request_id: int, rows: int, images: int) -> None:
+def _finish(
+    tx: Connection, request_id: int, key_id: int, stored: Stored, bounds: Bounds | None
+) -> None:
     """From here on everybody sees it; after a lost answer they do already."""
-    whole = {"row_count": rows, "total": images, "is_whole": True, "lease_until": None}
-    if _update_partial(tx, request_id, **whole):
+    size = {"row_count": stored.rows, "total": stored.images}
+    if _update_partial(tx, request_id, **size, is_whole=True, lease_until=None):
+        if bounds:
+            check_room(tx, key_id, bounds)
         return
     if tx.scalar(sa.select(Request.is_whole).where(Request.id == request_id)) is not True:
         raise Unavailable("an upload took too long and was taken for one that broke off")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from work_queue.column_types import Key, UtcDateTime
+from migrations.portable import KEY, UTC
 
 revision = "0009"
 down_revision = "0008"
@@ -20,13 +20,13 @@ COUNTERS = ("completed", "failed", "total", "lease_until")
 def upgrade() -> None:
     op.create_table(
         "api_keys",
-        sa.Column("id", Key, sa.Identity(start=1, increment=1), nullable=False),
+        sa.Column("id", KEY, sa.Identity(start=1, increment=1), nullable=False),
         sa.Column("name", sa.Unicode(100), nullable=False),
         sa.Column("prefix", sa.Unicode(16), nullable=False),
         sa.Column("secret_hash", sa.Unicode(64), nullable=False),
         sa.Column("scope", sa.Unicode(10), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        *(sa.Column(name, UtcDateTime()) for name in ("expires_at", "revoked_at", "last_used_at")),
+        sa.Column("created_at", UTC, nullable=False),
+        *(sa.Column(name, UTC) for name in ("expires_at", "revoked_at", "last_used_at")),
         *(
             sa.Column(name, sa.Integer())
             for name in ("uploads_per_minute", "max_open_requests", "max_open_images")

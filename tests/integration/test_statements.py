@@ -78,7 +78,7 @@ def whole_job(database: Database) -> None:
         public_id=uuid.uuid4(), file_name="a.csv", webhook_url="http://a.example/", names="sku"
     )
     urls = ("http://a.example/1", "http://b.example/2", "http://a.example/1")
-    store_request(database, new, [Product(1, urls)])
+    store_request(database, new, [Product(1, urls)], api_keys.Bounds(1, 3))
     database.read(work_is_due)
     database.read(queue_state)
     database.read(oldest_due_seconds)
@@ -133,7 +133,7 @@ def keys(database: Database) -> None:
     database.read(api_keys.keys_at_work)
     database.write(api_keys.add_to_use, {found.id: Use(10, 5)})
     database.read(api_keys.webhook_secret_of, 1)
-    assert database.read(api_keys.retention_days, 7) == {NO_KEY: 7, found.id: 7}
+    assert database.read(api_keys.keys_to_clear, 7) == {}
     assert database.write(api_keys.change_key, "shop", {"max_open_images": None})
     assert database.write(api_keys.renew_key, "shop")
     assert database.read(api_keys.find_key_named, "shop")
