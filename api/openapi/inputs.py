@@ -191,7 +191,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     ),
     "After": _of_query(
         "after",
-        {"type": "string", "pattern": "^[0-9]{1,9}-[0-9]{1,9}$", "default": "0-0"},
+        {"type": "string", "pattern": "^[0-9]{1,9}(-[0-9]{1,9}){1,2}$", "default": "0-0"},
         "The row and position behind which the page begins, as the link `next` has it; with `sort` "
         "it has another number before them.",
     ),
