@@ -1,93 +1,75 @@
 // Watches a request: asks for its status at the pace that the service names, bears with a service
-// that is away, and loads further pages of images when asked to.
+// that is away, rests while nobody looks, and loads further pages of images when asked to.
 
-import { showImages, showRequest } from "./request.js";
-import { $, counted, local, numbers, parsed, say, sayOrHide } from "./words.js";
+import { ImagePage } from "./image_page.js";
+import { showImages } from "./images.js";
+import { showRequest } from "./request.js";
+import { Trouble } from "./service.js";
+import { $, counted, local, numbers, say, sayOrHide } from "./words.js";
 
-const IDLE_SECONDS = 5; // where the service names no pause: only the webhook is under way then
 const FIRST_RETRY_SECONDS = 2; // of a service that is away, and so much more each time
 const SLOWEST_SECONDS = 30;
-const PATIENCE_SECONDS = 30; // for one answer
 const PAGES_AT_ONCE = 3; // so that a look costs the same, however many pages are shown
-const ANSWERED = ["Completed", "Failed"];
 const UNDER_WAY = ["Pending", "Processing"];
 
-/** The service is away or says no; ``isFinal`` when asking again can't help. */
-class Trouble extends Error {
-  constructor(message, { isFinal = false, seconds = 0 } = {}) {
-    super(message);
-    Object.assign(this, { isFinal, seconds });
-  }
-}
-
-/** One page of a request's images. Each answer has the request's counters too. */
-class Page {
-  constructor(address, body) {
-    Object.assign(this, { address, body, etag: "", answer: null, seconds: 0 });
-  }
-
-  get isSettled() {
-    return this.answer?.images.every(({ status }) => ANSWERED.includes(status)) ?? false;
-  }
-
-  async load() {
-    const answer = await ask(this.address, this.etag && { "If-None-Match": this.etag });
-    this.seconds = pauseOf(answer) || IDLE_SECONDS;
-    if (answer.status === 304) return;
-    const content = parsed(await answer.text().catch(away));
-    if (!answer.ok || !content) throw refusal(answer, content);
-    this.answer = content;
-    this.etag = answer.headers.get("ETag") ?? "";
-  }
-}
-
-async function ask(address, headers) {
-  const signal = AbortSignal.timeout(1000 * PATIENCE_SECONDS);
-  return fetch(address, { headers: headers || {}, cache: "no-store", signal }).catch(away);
-}
-
-function away() {
-  throw new Trouble("The service does not answer. This page keeps trying; no image is lost.");
-}
-
-function refusal(answer, problem) {
-  const isFinal = answer.status < 500 && ![408, 429].includes(answer.status);
-  const words = problem?.detail ?? `The service answered ${answer.status}.`;
-  const more = isFinal ? "" : " This page keeps trying.";
-  return new Trouble(words + more, { isFinal, seconds: pauseOf(answer) });
-}
-
-/** The seconds of Retry-After; a date there, which this service never sends, counts as none. */
-const pauseOf = (answer) => Number(answer.headers.get("Retry-After")) || 0;
-
 export class Watch {
-  constructor(id) {
+  /** ``chosen`` are parameters of GET /status: which images, and in which order. */
+  constructor(id, chosen) {
+    this.id = id;
     this.address = `status/${encodeURIComponent(id)}`;
-    this.counters = new Page(`${this.address}?limit=1`);
-    this.pages = [];
+    this.counters = new ImagePage(`${this.address}?limit=1`);
     this.failures = 0;
     this.isStopped = false;
-    this.addPage(this.address);
+    this.choose(chosen);
+  }
+
+  /** Shows other images of the request, or the same in another order. */
+  choose(chosen) {
+    const query = String(chosen);
+    for (const { body } of this.pages ?? []) body.remove();
+    this.isChosen = Boolean(query);
+    this.pages = [];
+    this.addPage(query ? `${this.address}?${query}` : this.address);
+    this.lookNow();
+  }
+
+  addPage(address) {
+    const body = $("images").createTBody();
+    this.pages.push(new ImagePage(address, { body, isChosen: this.isChosen }));
   }
 
   stop() {
     this.isStopped = true;
   }
 
-  addPage(address) {
-    this.pages.push(new Page(address, $("images").createTBody()));
+  async run() {
+    this.isRunning = true;
+    do {
+      await seen();
+      this.isDue = this.isOver = false;
+      const seconds = await this.look();
+      if (!this.isDue && !this.isOver) await this.pause(seconds);
+    } while (!this.isStopped && (this.isDue || !this.isOver));
+    this.isRunning = false;
   }
 
-  async run() {
-    this.isOver = false;
-    for (;;) {
-      const seconds = await this.look();
-      if (this.isStopped || this.isOver) return;
-      await new Promise((wake) => {
-        this.wake = wake;
-        setTimeout(wake, 1000 * seconds);
-      });
-    }
+  pause(seconds) {
+    return new Promise((wake) => {
+      this.wake = wake;
+      setTimeout(wake, 1000 * seconds);
+    });
+  }
+
+  lookNow() {
+    this.isDue = true;
+    if (this.isRunning) this.wake?.();
+    else this.run();
+  }
+
+  /** After something was done to the request: every image may be another one. */
+  lookAgain() {
+    for (const page of this.pages) page.isStale = true;
+    this.lookNow();
   }
 
   /** Loads what is due; returns the seconds until the next look. */
@@ -95,28 +77,40 @@ export class Watch {
     const pages = this.due();
     try {
       for (const page of pages) await this.refresh(page);
+      if (this.pages.some(({ isStale }) => isStale)) return 0;
       return Math.min(...pages.map(({ seconds }) => seconds));
     } catch (trouble) {
       return this.bear(trouble);
     }
   }
 
-  /** New pages first. A page whose images all have their answer is not loaded again. */
+  /** The longest ago first, and so new ones before all. */
   due() {
     const unsettled = this.pages.filter((page) => !page.isSettled);
-    unsettled.sort((one, other) => Boolean(one.answer) - Boolean(other.answer));
+    unsettled.sort((one, other) => one.loadedAt - other.loadedAt);
     return unsettled.length ? unsettled.slice(0, PAGES_AT_ONCE) : [this.counters];
   }
 
   async refresh(page) {
     await page.load();
-    if (this.isStopped) return;
+    const isShown = this.pages.includes(page);
+    if (this.isStopped || !(isShown || page === this.counters)) return;
     this.failures = 0;
     sayOrHide("trouble", "");
-    if (page.body) showImages(page);
+    if (isShown) {
+      showImages(page);
+      this.keepInStep(page);
+    }
     showRequest(page.answer, this.address);
     this.showMore(page.answer);
     this.isOver = isOver(page.answer) && this.pages.every(({ isSettled }) => isSettled);
+  }
+
+  /** Where a page ends at another image than before, the next one begins there. */
+  keepInStep(page) {
+    const next = this.pages.indexOf(page) + 1;
+    if (page.answer.next) this.pages[next]?.moveTo(local(page.answer.next));
+    else for (const { body } of this.pages.splice(next)) body.remove();
   }
 
   bear(trouble) {
@@ -124,29 +118,41 @@ export class Watch {
     if (this.isStopped) return 0;
     this.failures += 1;
     this.isOver = trouble.isFinal;
-    sayOrHide("trouble", trouble.message);
+    const more = trouble.isFinal ? "" : " This page keeps trying; no image is lost.";
+    sayOrHide("trouble", trouble.message + more);
     if (trouble.isFinal && !this.pages[0].answer) say("job-title", "Nothing to watch here");
     return trouble.seconds || Math.min(FIRST_RETRY_SECONDS * this.failures, SLOWEST_SECONDS);
   }
 
   showMore({ progress }) {
     const shown = this.pages.reduce((sum, { answer }) => sum + (answer?.images.length ?? 0), 0);
-    const { answer } = this.pages.at(-1);
-    $("more").hidden = shown >= progress.total || !answer?.next;
-    $("shown").hidden = $("more").hidden;
-    const all = counted(progress.total, "image", "images");
-    say("shown", `${numbers.format(shown)} of ${all} shown.`);
+    const hasMore = Boolean(this.pages.at(-1).answer?.next);
+    $("more").hidden = !hasMore || shown >= progress.total;
+    sayOrHide("shown", this.shownInWords(shown, progress.total));
+  }
+
+  shownInWords(shown, total) {
+    if (this.isChosen && !shown) return "No image is like that.";
+    const isPart = !$("more").hidden || shown < total;
+    return isPart ? `${numbers.format(shown)} of ${counted(total, "image", "images")} shown.` : "";
   }
 
   more() {
     this.addPage(local(this.pages.at(-1).answer.next));
     $("more").hidden = true;
-    if (this.isOver) this.run();
-    else this.wake?.();
+    this.lookNow();
   }
 }
 
 /** A webhook may take hours after the images are done; it is watched all the same. */
 function isOver({ status, webhook }) {
   return status === "Completed" && !UNDER_WAY.includes(webhook?.status);
+}
+
+/** Nobody looks at a tab that is hidden: it costs the service nothing until it is seen again. */
+function seen() {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((wake) => {
+    document.addEventListener("visibilitychange", () => wake(), { once: true });
+  });
 }

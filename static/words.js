@@ -12,6 +12,8 @@ export function inBytes(count) {
 }
 
 export const inPercent = (part) => `${(100 * part).toFixed(1)} %`;
+export const inTime = (moment) =>
+  new Date(moment).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
 export const counted = (count, one, many) => `${numbers.format(count)} ${count === 1 ? one : many}`;
 
 /** Text that is already there stays untouched: a screen reader says what changes, and only that. */

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from selenium.webdriver import Chrome
 
-from tests.conftest import empty_database
-from tests.origin import Origin, closed_port
-from tests.system import System
+from tests.acceptance.page import Page, start_browser
+from tests.conftest import empty_database, photo
+from tests.origin import Handler, Origin, closed_port, content
+from tests.system import PATIENCE, System, eventually
 
 SECRET = "whsec_dGhpcyBpcyBhIHRlc3QncyBvd24gc2VjcmV0IQ=="  # noqa: S105
 
@@ -56,3 +60,45 @@ def own_system(origin: Origin, tmp_path: Path) -> Iterator[Callable[..., System]
     """Starts a system for this test alone, with settings of its own; it may be broken."""
     with ExitStack() as stack:
         yield lambda **settings: stack.enter_context(system_for(origin, tmp_path, **settings))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    chrome = start_browser(tmp_path_factory.mktemp("browser"))
+    yield chrome
+    chrome.quit()
+
+
+@pytest.fixture
+def page(browser: Chrome, system: System, tmp_path: Path) -> Page:
+    opened = Page(browser, system.url, tmp_path)
+    eventually(opened.part("start").is_displayed)  # once the service has said who is there
+    return opened
+
+
+@dataclass(frozen=True)
+class HeldPhoto:
+    url: str
+    release: Callable[[], None]
+
+
+@pytest.fixture
+def held(origin: Origin) -> Iterator[HeldPhoto]:
+    """A photo that its origin keeps back until it is released, so that a test can watch."""
+    gate = threading.Event()
+
+    def answer(handler: Handler) -> None:
+        gate.wait(PATIENCE)
+        content(photo(7))(handler)
+
+    yield HeldPhoto(origin.on("/held.jpg", answer), gate.set)
+    gate.set()
+
+
+@pytest.fixture
+def phone(browser: Chrome) -> Iterator[None]:
+    """The browser's window is as small as phones have it."""
+    screen = {"width": 360, "height": 640, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    yield
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

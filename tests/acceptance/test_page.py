@@ -2,126 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
 
 from database import Database
-from tests.conftest import photo, photo_urls
-from tests.origin import Handler, Origin, content
-from tests.system import PATIENCE, System, csv_of, eventually
+from tests.acceptance.conftest import HeldPhoto
+from tests.acceptance.page import Page
+from tests.conftest import photo_urls
+from tests.origin import Origin, content
+from tests.system import System, csv_of, eventually
 from work_queue import api_keys
 
-SWITCHES = (
-    "--headless",
-    "--no-sandbox",  # Chromium refuses to start as root, as in a container, with it
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 HOSTILE = '<img src=x onerror="document.title=1">'
-
-
-class Page:
-    """The page as a person meets it: files to choose, texts to read, links to follow."""
-
-    def __init__(self, browser: Chrome, url: str, folder: Path) -> None:
-        self.browser = browser
-        self.url = url
-        self.folder = folder
-        self.open("about:blank")  # or the fragment of the test before would stay
-        self.open(url)
-
-    def open(self, url: str) -> None:
-        self.browser.get(url)
-
-    def part(self, element_id: str) -> WebElement:
-        return self.browser.find_element(By.ID, element_id)
-
-    def text(self, element_id: str) -> str:
-        """What is to be seen of a part, and so nothing when it is hidden."""
-        return self.part(element_id).text
-
-    def says(self, element_id: str, words: str) -> None:
-        eventually(lambda: words in self.text(element_id))
-
-    def cells(self, table: str) -> list[list[str]]:
-        script = (
-            "return [...document.querySelectorAll(arguments[0])]"
-            ".map(row => [...row.cells].map(cell => cell.innerText.trim()))"
-        )
-        found: list[list[str]] = self.browser.execute_script(script, f"#{table} tr")
-        return found
-
-    def upload(self, csv: str, name: str = "products.csv") -> None:
-        path = self.folder / name
-        path.write_text(csv, encoding="utf-8")
-        self.part("file").send_keys(str(path))
-        self.part("send").click()
-
-    def drop(self, csv: str, name: str) -> None:
-        """With the mouse, somewhere on the page."""
-        (self.folder / name).write_text(csv, encoding="utf-8")
-        dragged = {"items": [], "files": [str(self.folder / name)], "dragOperationsMask": 1}
-        for what in ("dragEnter", "dragOver", "drop"):
-            step = {"type": what, "x": 300, "y": 300, "data": dragged}
-            self.browser.execute_cdp_cmd("Input.dispatchDragEvent", step)
-
-    def complains(self) -> list[str]:
-        """The browser's own errors since the last time: scripts, policies, missing files."""
-        logged = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
-        return [entry["message"] for entry in logged if entry["level"] == "SEVERE"]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """Chromium from the PATH; where there is none, Selenium gets one."""
-    options = ChromeOptions()
-    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(switch)
-    chrome = Chrome(options, Service(shutil.which("chromedriver")))
-    yield chrome
-    chrome.quit()
-
-
-@pytest.fixture
-def page(browser: Chrome, system: System, tmp_path: Path) -> Page:
-    return Page(browser, system.url, tmp_path)
-
-
-@dataclass(frozen=True)
-class HeldPhoto:
-    url: str
-    release: Callable[[], None]
-
-
-@pytest.fixture
-def held(origin: Origin) -> Iterator[HeldPhoto]:
-    """A photo that its origin keeps back until it is released, so that a test can watch."""
-    gate = threading.Event()
-
-    def answer(handler: Handler) -> None:
-        gate.wait(PATIENCE)
-        content(photo(7))(handler)
-
-    yield HeldPhoto(origin.on("/held.jpg", answer), gate.set)
-    gate.set()
 
 
 def test_an_upload_is_watched_until_all_its_images_are_there(page: Page, origin: Origin) -> None:
@@ -275,16 +174,16 @@ def test_an_unknown_link_says_so(page: Page) -> None:
     page.says("trouble", "There is no request 00000000-0000-0000-0000-000000000000.")
 
 
-def test_more_images_come_only_when_asked_for(page: Page, system: System, origin: Origin) -> None:
+def test_more_images_come_as_one_scrolls_down(page: Page, system: System, origin: Origin) -> None:
     (url,) = photo_urls(origin, 1)
     page.open(f"{page.url}/#{system.accepted(csv_of(*[('Cup', url)] * 150))}")
     page.says("state", "Completed")
     assert page.text("shown") == "100 of 150 images shown."
 
-    page.part("more").click()
+    page.browser.execute_script("scrollTo(0, document.body.scrollHeight)")
 
     eventually(lambda: len(page.cells("images")) == 1 + 150)
-    assert not page.part("more").is_displayed()
+    eventually(lambda: not page.part("more").is_displayed())
 
 
 def test_while_the_service_is_away_the_page_says_so_and_goes_on(
@@ -334,15 +233,6 @@ def test_nothing_is_cut_off_on_a_small_phone(page: Page, origin: Origin, phone: 
     width = page.browser.execute_script("return document.documentElement.scrollWidth")
 
     assert width == 360
-
-
-@pytest.fixture
-def phone(browser: Chrome) -> Iterator[None]:
-    """The browser's window is as small as phones have it."""
-    screen = {"width": 360, "height": 640, "deviceScaleFactor": 1, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    yield
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_where_keys_are_needed_the_page_asks_for_one(

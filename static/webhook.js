@@ -1,0 +1,33 @@
+// What became of a request's webhook: in a sentence, and each attempt.
+
+import { $, inTime, numbers, say } from "./words.js";
+
+export function showWebhook(webhook) {
+  $("webhook-panel").hidden = !webhook;
+  if (!webhook) return;
+  say("webhook", inWords(webhook));
+  $("attempts").hidden = !webhook.attempts.length;
+  const shown = JSON.stringify(webhook.attempts);
+  if ($("attempt-rows").shown === shown) return; // nothing blinks, no selection is lost
+  $("attempt-rows").shown = shown;
+  $("attempt-rows").replaceChildren(...webhook.attempts.map(attemptRow));
+}
+
+function inWords({ url, status, attempts, next_attempt_at }) {
+  const last = attempts.at(-1);
+  const again = next_attempt_at ? ` at ${inTime(next_attempt_at)}` : "";
+  const words = {
+    Delivered: `${url} was told.`,
+    Failed: `${url} could not be told.`,
+  }[status] ?? (last ? `${url} will be told again${again}.` : `${url} will be told when all is done.`);
+  return `Webhook: ${words}${last?.error ? ` The last answer: ${last.error}` : ""}`;
+}
+
+function attemptRow({ at, status_code, duration_ms, error }) {
+  const made = document.createElement("tr");
+  const answer = error ?? `answered ${status_code}`;
+  for (const text of [inTime(at), answer, `${numbers.format(duration_ms)} ms`]) {
+    made.insertCell().textContent = text;
+  }
+  return made;
+}
