@@ -1,6 +1,6 @@
 // Shows the images of a request, a row each.
 
-import { $, inBytes, inPercent, local, numbers } from "./words.js";
+import { $, inBytes, inPercent, local, nameOf, numbers } from "./words.js";
 
 /** Only rows that changed are made anew, so that no picture blinks and no focus is lost. */
 export function showImages({ answer, body }) {
@@ -9,7 +9,7 @@ export function showImages({ answer, body }) {
     const shown = body.rows[index];
     if (shown?.made === made) return;
     const row = imageRow(image);
-    row.made = made;
+    Object.assign(row, { image, made });
     if (shown) shown.replaceWith(row);
     else body.append(row);
   });
@@ -33,8 +33,6 @@ function imageRow(image) {
   return row;
 }
 
-const nameOf = ({ product_name, row }) => product_name || `row ${row}`;
-
 /** A row without a serial number has its own number for one. */
 const serial = ({ serial_number, row }) => serial_number === String(row) ? "" : serial_number;
 
@@ -46,13 +44,13 @@ function link(anchor, address, label) {
 }
 
 function picture(image) {
-  const frame = document.createElement(image.output_url ? "a" : "span");
-  if (!image.output_url) {
-    frame.className = "blank";
-    return frame;
-  }
-  link(frame, local(image.output_url), `New image of ${nameOf(image)}`);
-  frame.target = "_blank";
+  const frame = document.createElement(image.output_url ? "button" : "span");
+  frame.className = image.output_url ? "look" : "blank";
+  if (!image.output_url) return frame;
+  frame.type = "button";
+  frame.title = "Compare with the original";
+  frame.setAttribute("aria-label", `Compare the new image of ${nameOf(image)} with the original`);
+  frame.setAttribute("aria-haspopup", "dialog");
   frame.append(thumbnail(image, frame));
   return frame;
 }

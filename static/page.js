@@ -2,6 +2,7 @@
 // link goes on watching; without one, a CSV can be uploaded.
 
 import { beginActions } from "./actions.js";
+import { beginCompare } from "./compare.js";
 import { beginFilters, chosenImages } from "./filters.js";
 import { begin } from "./session.js";
 import { beginUploads } from "./upload.js";
@@ -16,22 +17,30 @@ function follow() {
   watch?.stop();
   const id = location.hash.slice(1);
   $("start").hidden = Boolean(id);
-  for (const part of ["job", "again"]) $(part).hidden = !id;
+  $("again").hidden = !id;
+  $("job").hidden = !id;
+  document.title = title;
+  clearRequest(id);
+  watch = id ? new Watch(id, chosenImages()) : null;
+  watch?.run();
+}
+
+/** Nothing of the one that was looked at before stays. */
+function clearRequest(id) {
+  $("compare").close();
   for (const body of [...$("images").tBodies]) body.remove();
   $("figures").hidden = true;
   sayOrHide("trouble", "");
   say("job-title", id ? "One moment …" : "");
   say("about", "");
-  document.title = title;
   say("acted", "");
   $("filters").reset();
-  watch = id ? new Watch(id, chosenImages()) : null;
-  watch?.run();
 }
 
 $("more").addEventListener("click", () => watch.more());
 new IntersectionObserver(([{ isIntersecting }]) => { if (isIntersecting) watch?.more(); }, AHEAD)
   .observe($("more"));
+beginCompare();
 beginUploads((id) => { location.hash = id; });
 beginFilters((chosen) => watch?.choose(chosen));
 beginActions(() => watch, () => { location.hash = ""; });

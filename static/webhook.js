@@ -25,9 +25,10 @@ function inWords({ url, status, attempts, next_attempt_at }) {
 
 function attemptRow({ at, status_code, duration_ms, error }) {
   const made = document.createElement("tr");
-  const answer = error ?? `answered ${status_code}`;
+  const answer = error ?? `The receiver answered ${status_code}.`;
   for (const text of [inTime(at), answer, `${numbers.format(duration_ms)} ms`]) {
     made.insertCell().textContent = text;
   }
+  made.lastElementChild.className = "figure";
   return made;
 }

@@ -16,6 +16,9 @@ export const inTime = (moment) =>
   new Date(moment).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
 export const counted = (count, one, many) => `${numbers.format(count)} ${count === 1 ? one : many}`;
 
+/** What an image is called. */
+export const nameOf = ({ product_name, row }) => product_name || `row ${row}`;
+
 /** Text that is already there stays untouched: a screen reader says what changes, and only that. */
 export function say(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
