@@ -1,28 +1,34 @@
 // What the page shows is what its address says: /#<id> is a request, so that a reload or a shared
-// link goes on watching; without one, a CSV can be uploaded.
+// link goes on watching, /#jobs the list of them; without either, a CSV can be uploaded.
 
 import { beginActions } from "./actions.js";
 import { beginCompare } from "./compare.js";
 import { beginFilters, chosenImages } from "./filters.js";
+import { beginJobs, listJobs } from "./jobs.js";
 import { begin } from "./session.js";
 import { beginUploads } from "./upload.js";
 import { Watch } from "./watch.js";
 import { $, say, sayOrHide } from "./words.js";
 
 const AHEAD = { rootMargin: "600px" }; // more images are loaded before somebody waits for them
+const JOBS = "jobs";
 const title = document.title;
 let watch = null;
 
 function follow() {
   watch?.stop();
-  const id = location.hash.slice(1);
-  $("start").hidden = Boolean(id);
-  $("again").hidden = !id;
+  const place = location.hash.slice(1);
+  const isList = place === JOBS;
+  const id = isList ? "" : place;
+  $("start").hidden = Boolean(place);
+  $("again").hidden = !place;
+  $("jobs").hidden = !isList;
   $("job").hidden = !id;
   document.title = title;
   clearRequest(id);
   watch = id ? new Watch(id, chosenImages()) : null;
   watch?.run();
+  if (isList) listJobs();
 }
 
 /** Nothing of the one that was looked at before stays. */
@@ -43,6 +49,7 @@ new IntersectionObserver(([{ isIntersecting }]) => { if (isIntersecting) watch?.
 beginCompare();
 beginUploads((id) => { location.hash = id; });
 beginFilters((chosen) => watch?.choose(chosen));
-beginActions(() => watch, () => { location.hash = ""; });
+beginActions(() => watch, () => { location.hash = $("to-jobs").hidden ? "" : JOBS; });
+beginJobs();
 window.addEventListener("hashchange", follow);
 begin(follow);

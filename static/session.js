@@ -13,6 +13,7 @@ export async function begin(ready) {
 function show(who, ready) {
   $("sign-in").hidden = !who?.key_needed;
   $("who").hidden = !who?.key;
+  $("to-jobs").hidden = !(who?.key || who?.local);
   say("key-name", who?.key?.name ?? "");
   if (who?.key_needed) $("key").focus();
   else ready();
