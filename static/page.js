@@ -26,8 +26,8 @@ function follow() {
   $("job").hidden = !id;
   document.title = title;
   clearRequest(id);
-  watch = id ? new Watch(id, chosenImages()) : null;
-  watch?.run();
+  watch = id ? new Watch(id) : null;
+  watch?.choose(chosenImages());
   if (isList) listJobs();
 }
 

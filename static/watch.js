@@ -13,20 +13,23 @@ const PAGES_AT_ONCE = 3; // so that a look costs the same, however many pages ar
 const UNDER_WAY = ["Pending", "Processing"];
 
 export class Watch {
-  /** ``chosen`` are parameters of GET /status: which images, and in which order. */
-  constructor(id, chosen) {
+  constructor(id) {
     this.id = id;
     this.address = `status/${encodeURIComponent(id)}`;
     this.counters = new ImagePage(`${this.address}?limit=1`);
     this.failures = 0;
     this.isStopped = false;
-    this.choose(chosen);
+    this.pages = [];
   }
 
-  /** Shows other images of the request, or the same in another order. */
+  /**
+   * Begins to watch, or goes on with other images or another order: ``chosen`` are parameters of
+   * GET /status.
+   */
   choose(chosen) {
     const query = String(chosen);
-    for (const { body } of this.pages ?? []) body.remove();
+    for (const { body } of this.pages) body.remove();
+    $("more").hidden = true;
     this.isChosen = Boolean(query);
     this.pages = [];
     this.addPage(query ? `${this.address}?${query}` : this.address);
