@@ -1,5 +1,6 @@
 // Sends a CSV that somebody chose or dropped.
 
+import { beginPreview, endPreview, previewAnew } from "./preview.js";
 import { refuse } from "./refusal.js";
 import { $, inBytes, parsed, say } from "./words.js";
 
@@ -11,6 +12,7 @@ export function beginUploads(taken) {
   $("options").addEventListener("invalid", () => { $("options").open = true; }, true);
   for (const name of ["dragover", "dragleave"]) document.addEventListener(name, dragOver);
   document.addEventListener("drop", drop);
+  beginPreview();
   showChosen(); // a reload may keep it
 }
 
@@ -23,6 +25,7 @@ function showChosen() {
 function choose() {
   $("refused").hidden = true;
   showChosen();
+  previewAnew();
 }
 
 function dragOver(event) {
@@ -63,7 +66,10 @@ function showSending(isSending) {
   $("sent-part").hidden = !isSending;
   $("sent-part").removeAttribute("value");
   $("send").disabled = isSending;
-  if (isSending) $("refused").hidden = true;
+  if (isSending) {
+    $("refused").hidden = true;
+    endPreview();
+  }
   say("sent", isSending ? "Sending the file …" : "");
 }
 
@@ -82,6 +88,7 @@ function answered(sending, taken) {
   if (sending.status === 202 && answer) {
     $("form").reset();
     showChosen();
+    previewAnew();
     taken(answer.request_id);
     return;
   }

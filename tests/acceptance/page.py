@@ -60,10 +60,18 @@ class Page:
         return found
 
     def upload(self, csv: str, name: str = "products.csv") -> None:
+        self.choose(csv, name)
+        self.part("send").click()
+
+    def choose(self, csv: str, name: str = "products.csv") -> None:
         path = self.folder / name
         path.write_text(csv, encoding="utf-8")
         self.part("file").send_keys(str(path))
-        self.part("send").click()
+        self.columns_are_known()
+
+    def columns_are_known(self) -> None:
+        """Below them nothing moves any more."""
+        eventually(lambda: "Looking" not in self.text("columns-found"))
 
     def drop(self, csv: str, name: str) -> None:
         """With the mouse, somewhere on the page."""
@@ -72,6 +80,7 @@ class Page:
         for what in ("dragEnter", "dragOver", "drop"):
             step = {"type": what, "x": 300, "y": 300, "data": dragged}
             self.browser.execute_cdp_cmd("Input.dispatchDragEvent", step)
+        self.columns_are_known()
 
     def complains(self) -> list[str]:
         """The browser's own errors since the last time: scripts, policies, missing files."""

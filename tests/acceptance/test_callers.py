@@ -115,6 +115,11 @@ def test_every_response_says_what_a_browser_may_do_with_it(system: System, path:
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_only_the_page_shows_images_of_other_sites(system: System) -> None:
+    assert "img-src 'self' http: https:" in system.get("/").headers["Content-Security-Policy"]
+    assert "img-src" not in system.get("/docs").headers["Content-Security-Policy"]
+
+
 def test_images_may_be_embedded_by_a_shop_and_the_csv_may_not(
     system: System, origin: Origin
 ) -> None:

@@ -50,3 +50,13 @@ def test_where_anybody_may_call_without_a_key_no_list_is_offered(
     eventually(page.part("start").is_displayed)
 
     assert not page.part("to-jobs").is_displayed()
+
+
+def test_long_names_of_files_fit_a_small_phone(page: Page, origin: Origin, phone: None) -> None:
+    page.upload(csv_of(("Cup", *photo_urls(origin, 1))), name=f"{60 * 'W'}.csv")
+    page.says("state", "Completed")
+
+    page.part("to-jobs").click()
+
+    eventually(lambda: files(page) and "WWW" in files(page)[0])
+    assert page.browser.execute_script("return document.documentElement.scrollWidth") == 360
