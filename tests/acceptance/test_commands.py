@@ -152,17 +152,24 @@ def test_without_a_system_redis_the_wheel_s_is_started(
 
 
 @pytest.mark.parametrize(
-    ("host", "gateway", "is_said"),
-    [("127.0.0.1", "", False), (EVERYWHERE, "", True), (EVERYWHERE, "1", False)],
+    ("host", "gateway", "is_open", "said", "status"),
+    [
+        ("127.0.0.1", "", "", "programs of this machine need no API key", 200),
+        (EVERYWHERE, "", "", "callers need an API key", 401),
+        (EVERYWHERE, "", "1", "whoever reaches it may upload", 401),  # but not see the list
+        ("127.0.0.1", "1", "", "callers need an API key", 401),
+    ],
 )
-def test_who_may_upload_is_said_where_others_can_reach_the_api(
-    run: Callable[..., Run], host: str, gateway: str, is_said: bool
+def test_who_may_call_is_said_at_the_start(
+    run: Callable[..., Run], host: str, gateway: str, is_open: str, said: str, status: int
 ) -> None:
-    running = run(HOST=host, BEHIND_GATEWAY=gateway)
+    running = run(HOST=host, BEHIND_GATEWAY=gateway, OPEN=is_open)
     running.says(READY)
 
     assert f"The API listens on {host}, port {running.port}" in running.output
-    assert ("whoever reaches it may upload" in running.output) is is_said
+    assert said in running.output
+    listed = requests.get(f"http://127.0.0.1:{running.port}/requests", timeout=9)
+    assert listed.status_code == status
 
 
 def test_its_own_redis_listens_on_a_socket_that_nobody_else_may_use(
