@@ -29,6 +29,7 @@ COPY migrations migrations
 COPY outbound outbound
 COPY pipeline pipeline
 COPY resilience resilience
+COPY shops shops
 COPY storage storage
 COPY work_queue work_queue
 COPY templates templates

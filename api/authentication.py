@@ -15,7 +15,8 @@ from settings import Settings, is_loopback
 from work_queue.api_keys import ApiKeyRow
 from work_queue.models import NO_KEY
 
-KEYED = {"upload", "status", "requests", "webhooks"}  # blueprints; files are for who has the link
+# Blueprints; files are for who has the link.
+KEYED = {"upload", "status", "requests", "import_check", "webhooks"}
 READING = ("GET", "HEAD", "OPTIONS")
 COOKIE = "image_service_key"  # of the page, where somebody has signed in
 

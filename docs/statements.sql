@@ -929,6 +929,29 @@ ORDER BY
   images.row_number,
   images.position;
 
+-- read_queries.find_ended: A page of all images, in the order of the CSV, behind a (row,
+-- position).
+SELECT
+TOP 2000
+  images.row_number,
+  images.position,
+  images.input_url,
+  images.output_name,
+  images.output_bytes,
+  images.width,
+  images.height,
+  images.format
+FROM images
+WHERE
+  images.request_id = :request_id_1
+  AND images.row_number >= :row_number_1
+  AND (
+    images.row_number > :row_number_2 OR images.position > :position_1
+  )
+ORDER BY
+  images.row_number,
+  images.position;
+
 -- catalogue_faults.find_faults: The figures of a request; its images are read for them, all of
 -- them.
 SELECT

@@ -73,6 +73,19 @@ class CompletedImage(NamedTuple):
     copy_of: int | None
 
 
+class EndedImage(NamedTuple):
+    """An image as its request's end left it; without an ``output_name`` it failed."""
+
+    row_number: int
+    position: int
+    input_url: str
+    output_name: str | None
+    output_bytes: int | None
+    width: int | None
+    height: int | None
+    format: str | None
+
+
 class ProductRow(NamedTuple):
     """A row of the CSV, without its URLs."""
 
@@ -314,6 +327,17 @@ def find_completed(
         .limit(PAGE)
     )
     return [CompletedImage(*image) for image in page]
+
+
+def find_ended(tx: Connection, request_id: int, *, after: tuple[int, int]) -> list[EndedImage]:
+    """A page of all images, in the order of the CSV, behind a (row, position)."""
+    page = tx.execute(
+        sa.select(*_columns(Image, EndedImage))
+        .where(Image.request_id == request_id, is_after(*after))
+        .order_by(Image.row_number, Image.position)
+        .limit(PAGE)
+    )
+    return [EndedImage(*image) for image in page]
 
 
 def find_failed_rows(tx: Connection, request_id: int, *, after: int) -> list[int]:

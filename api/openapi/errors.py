@@ -53,6 +53,8 @@ ERRORS = {
     "invalid_after": Error(400, "after is what the link `next` gave, as in 100-1."),
     "invalid_before": Error(400, "before is what the link `next` gave."),
     "invalid_status": Error(400, "status is one of Pending, Processing, Completed."),
+    "invalid_target": Error(400, "target is one of shopify, woocommerce, google, …"),
+    "missing_target": Error(400, "target says for which shop: one of shopify, …"),
     "invalid_sort": Error(400, "sort is one of row, worst, saved, bytes."),
     "invalid_q": Error(400, "q is a text of up to 200 characters."),
     "not_found": Error(404, "There is nothing at this address."),
@@ -119,6 +121,7 @@ ERRORS = {
     # of the others
     "request_not_completed": Error(409, "This is made when the request is completed."),
     "too_many_downloads": Error(503, "Other tables or archives are being made just now."),
+    "too_many_checks": Error(503, "Other requests are being checked just now."),
     "metrics_are_private": Error(403, "The metrics are for this machine."),
     "not_from_outside": Error(403, "This is not given to the outside."),
     "no_notification": Error(409, "There is nothing to send again."),

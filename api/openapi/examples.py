@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from shops import SHOPS, Target
 from storage import file_urls
 
 BASE = "http://127.0.0.1:5000"
@@ -84,6 +85,27 @@ IMAGE = {
     "encodes": 1,
     "target_met": True,
     "missed_because": None,
+}
+IMPORT_CHECK = {
+    "request_id": ID,
+    "target": "magento",
+    "checked": 12,
+    "counts": {"format": 3, "failed_image": 1},
+    "findings": [
+        {
+            "row": 3,
+            "position": 1,
+            "url": OUTPUT_URL.replace("1-1.jpg", "3-1.webp"),
+            "rule": "format",
+            "message": "The image is a WebP: Magento refuses that; it takes JPEG, GIF, PNG.",
+            "source": {
+                "name": SHOPS[Target.MAGENTO].rules[0].source.name,
+                "url": SHOPS[Target.MAGENTO].rules[0].source.url,
+            },
+            "certainty": "certain",
+        }
+    ],
+    "advice": list(SHOPS[Target.MAGENTO].advice),
 }
 WEBHOOK = {
     "url": "https://shop.example/hook",

@@ -7,6 +7,7 @@ from typing import Any
 from api import form, idempotency, parameters
 from api.openapi import schemas
 from manifest.columns import MAX_COLUMN_NAME
+from shops import Target
 from storage import IMAGE_TYPES
 from work_queue.models import MAX_URL_COLUMN, MAX_WEBHOOK_URL
 from work_queue.read_queries import Sort
@@ -210,6 +211,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
             {"type": "string", "enum": [*Sort], "default": Sort.ROW},
             "The order of the images: that of the CSV; failed ones and missed targets first; the "
             "least, or the most bytes saved first.",
+        )
+    ),
+    "Target": _or_empty(
+        _of_query(
+            "target",
+            {"type": "string", "enum": [*Target]},
+            "The shop into which the images are to be imported.",
         )
     ),
     "RequestQ": _q("the file's name"),

@@ -242,6 +242,21 @@ cancel = _change(
     problems=OF_AN_ID,
     curl=f"curl -X POST {BASE}/requests/{ID}/cancel",
 )
+import_check = _api(
+    "checkImport",
+    "Jobs",
+    "What a shop's importer would refuse",
+    "Looks at every image of a completed request: its format, bytes and pixels, and its link. Each "
+    "finding says where its rule is from and how certain that is; `advice` is about what only the "
+    "shop's own settings decide.",
+    {"200": _answer("What was found.", "ImportCheck", examples.IMPORT_CHECK)},
+    parameters=("RequestId", "Target"),
+    problems=(
+        *(*OF_AN_ID, "invalid_target", "missing_target", "request_not_completed"),
+        "too_many_checks",
+    ),
+    curl=f"curl '{BASE}/requests/{ID}/import-check?target=shopify'",
+)
 send_webhook = _change(
     "sendWebhookAgain",
     "Webhooks",
@@ -430,6 +445,7 @@ PATHS: dict[str, dict[str, Json]] = {
     "/requests/{request_id}": {"delete": delete_request},
     "/requests/{request_id}/retry": {"post": retry},
     "/requests/{request_id}/cancel": {"post": cancel},
+    "/requests/{request_id}/import-check": {"get": import_check},
     "/requests/{request_id}/webhook": {"post": send_webhook},
     "/webhooks/test": {"post": test_webhook},
     "/session": {"get": get_session, "post": sign_in, "delete": sign_out},

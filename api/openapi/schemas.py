@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from api.form import FORMATS, MAX_BYTES, MAX_SIDE, NAMES
+from shops import MAX_FINDINGS, Certainty, Target
 from storage import file_urls
 from work_queue import api_keys
 from work_queue.statuses import Status
@@ -176,6 +177,35 @@ SCHEMAS: dict[str, Schema] = {
             "lost_pixels": _count("Images with fewer pixels than their originals."),
             "missed_targets": _count("Images that are not as small as asked."),
             "shared_pictures": _count("Pictures that several products show: placeholders?"),
+        }
+    ),
+    "ImportCheck": _object(
+        {
+            "request_id": ID,
+            "target": _one_of(Target),
+            "checked": _count("Images that were looked at."),
+            "counts": {
+                "description": "Of each rule, the images that it is about.",
+                "type": "object",
+                "additionalProperties": _count(least=1),
+            },
+            "findings": _array(
+                ref("Finding"),
+                description="The first of them; `counts` has all.",
+                maxItems=MAX_FINDINGS,
+            ),
+            "advice": _array(_text(), description="On the shop's own switches and old pictures."),
+        }
+    ),
+    "Finding": _object(
+        {
+            "row": _nullable(_count("Null where it is true of all links.", 1)),
+            "position": _nullable(_count("Within the row.", 1)),
+            "url": _text("The new link; of a failed image the old one.", format="uri"),
+            "rule": _text("Stable, for programs.", examples=["format", "too_few_pixels", "port"]),
+            "message": _text("A sentence, for people."),
+            "source": _object({"name": _text("Where the rule was read."), "url": URL}),
+            "certainty": _one_of(Certainty, "How sure it is that the shop acts so."),
         }
     ),
     "Image": _object(

@@ -175,6 +175,7 @@ def poll(database: Database, public_id: uuid.UUID) -> None:
         )
         assert len(keyed) == 3
     assert len(database.read(read_queries.find_completed, found.request.id, after=(0, 0))) == 2
+    assert len(database.read(read_queries.find_ended, found.request.id, after=(0, 0))) == 3
     assert database.read(find_faults, found.request.id) == (1, 0, 0, 0)
     assert database.read(read_queries.find_failed_rows, found.request.id, after=0) == [1]
 
