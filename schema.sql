@@ -41,8 +41,8 @@ BEGIN
     );
 END;
 IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
-    INSERT INTO dbo.alembic_version (version_num) VALUES ('0011');
-IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0011')
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0012');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0012')
 BEGIN
     RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
     SET NOEXEC ON;
@@ -84,6 +84,7 @@ BEGIN
         key_id BIGINT NOT NULL DEFAULT 0,
         reading NVARCHAR(4000) NULL,
         names NVARCHAR(10) NOT NULL DEFAULT 'position',
+        preset NVARCHAR(20) NULL,
         CONSTRAINT pk_requests PRIMARY KEY (id),
         CONSTRAINT ck_requests_status CHECK (status IN (N'Pending', N'Processing', N'Completed')),
         CONSTRAINT ck_requests_counters CHECK (completed + failed <= total),

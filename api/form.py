@@ -5,16 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Any, NamedTuple
 
 from api.problems import Problem
 from manifest import ReadingOptions, url_cells
 from manifest.columns import MAX_COLUMN_NAME
+from shops import SHOPS, Target
 from work_queue.intake import NewRequest
 from work_queue.models import MAX_READING, MAX_URL_COLUMN, MAX_WEBHOOK_URL
 
-FORMATS = ("keep", "jpeg", "png", "webp", "avif")
+FORMATS = ("keep", "jpeg", "png", "webp", "avif", "compatible")
 ON_ERROR = ("refuse", "skip")
 NAMES = ("position", "sku", "name", "source")
 MAX_SIDE = 100_000  # pixels
@@ -55,8 +56,15 @@ def upload(file_name: str, fields: Iterable[tuple[str, str]]) -> Upload:
     if wrong:
         raise _all_of(sorted(wrong, key=lambda problem: str(problem.extra["field"])))
     is_dry_run, reading = options.pop("dry_run"), _reading(options)
+    preset = options.pop("for")
+    if preset is not None:
+        options |= _suiting(preset, given.keys())
     new = NewRequest(
-        public_id=uuid.uuid4(), file_name=file_name, reading=reading.as_json(), **options
+        public_id=uuid.uuid4(),
+        file_name=file_name,
+        reading=reading.as_json(),
+        preset=preset,
+        **options,
     )
     return Upload(new, reading, is_dry_run)
 
@@ -65,6 +73,11 @@ def _parsed(parse: Parse, name: str, values: Sequence[str]) -> Any:
     if name in SEVERAL:
         return tuple(parse(value, name) for value in values)
     return parse(values[0] if values else None, name)
+
+
+def _suiting(shop: Target, given: Set[str]) -> dict[str, Any]:
+    """The options that suit a shop, but for those that were given."""
+    return {name: value for name, value in SHOPS[shop].options.items() if name not in given}
 
 
 def _reading(options: dict[str, Any]) -> ReadingOptions:
@@ -147,6 +160,15 @@ def _one_of(values: Sequence[str]) -> Parse:
     return parse
 
 
+def _shop(text: str | None, field: str) -> Target | None:
+    if text is None:
+        return None
+    try:
+        return Target(text.lower())
+    except ValueError:
+        raise _wrong(field, f"must be one of {', '.join(Target)}.") from None
+
+
 def _boolean(text: str | None, field: str) -> bool:
     text = (text or "0").lower()
     if text not in BOOLEANS:
@@ -179,6 +201,8 @@ FIELDS: dict[str, Parse] = {
     "base_url": _base_url,
     "on_error": _one_of(ON_ERROR),
     "dry_run": _boolean,
+    # Gives defaults to the others.
+    "for": _shop,
     # The others have the name of the column that holds them.
     "webhook_url": webhook_url,
     "reduce_by": _integer(1, 95, 50),

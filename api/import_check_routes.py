@@ -31,6 +31,8 @@ def import_check(request_id: str) -> Response:
     """All images are looked at; the first thousand findings are shown, and all are counted."""
     target = parameters.one_of("target", Target)
     request = own_request(request_id).request
+    if target is None and request.preset:
+        target = Target(request.preset)
     if target is None:
         known = ", ".join(Target)
         raise Problem(400, "missing_target", f"target says for which shop: one of {known}.")

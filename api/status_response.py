@@ -11,7 +11,7 @@ from work_queue.catalogue_faults import CatalogueFaults
 from work_queue.read_queries import FoundRequest, ImageRow, RequestRow, progress
 from work_queue.statuses import Status
 
-# The columns of a request that are its options, as the upload's form names them.
+# The options of a request, as the upload's form names them, and their columns.
 OPTIONS = (
     "reduce_by",
     "format",
@@ -20,7 +20,9 @@ OPTIONS = (
     "max_bytes",
     "keep_dimensions",
     "names",
+    "for",
 )
+COLUMNS = {"for": "preset"}  # the others have the name of their option
 
 
 def status(
@@ -58,7 +60,7 @@ def _facts(base: str, request: RequestRow) -> dict[str, Any]:
         "bytes_out": request.bytes_out,
         "saved_percent": saved_percent(request.bytes_in, request.bytes_out),
         "file_name": request.file_name,
-        "options": {name: getattr(request, name) for name in OPTIONS},
+        "options": {name: getattr(request, COLUMNS.get(name, name)) for name in OPTIONS},
         "created_at": _time(request.created_at),
         "completed_at": _time(request.completed_at),
         **(urls if is_completed else dict.fromkeys(urls)),

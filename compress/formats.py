@@ -53,10 +53,15 @@ FORMATS = {
     # Only ever returned as it came: see output_format.
     "bmp": Format("bmp", encode_png, remove_bmp_metadata),
 }
+COMPATIBLE = ("jpeg", "png", "gif")  # what every shop and every program takes
 
 
-def output_format(asked: str, input_format: str) -> str:
-    """The format to write, where ``asked`` may be "keep"; a BMP has no compression to speak of."""
-    if asked != "keep":
+def output_format(asked: str, input_format: str, *, suits_jpeg: bool) -> str:
+    """The format to write, where ``asked`` may be "keep" or "compatible"; a BMP has no compression
+    to speak of. ``suits_jpeg``: it is one picture without transparency.
+    """
+    if asked == "compatible" and input_format not in COMPATIBLE:
+        return "jpeg" if suits_jpeg else "png"
+    if asked not in ("keep", "compatible"):
         return asked
     return "png" if input_format == "bmp" else input_format

@@ -10,9 +10,10 @@ class Options:
     """What the user asked for, already validated.
 
     ``reduce_by`` is in percent of the input's bytes, 1 to 95. ``format`` is one of keep, jpeg, png,
-    webp and avif. ``max_width`` and ``max_height`` are in pixels and never enlarge the image.
-    ``keep_dimensions`` forbids fewer pixels than these two ask for. With ``max_bytes`` that number
-    of bytes is the budget, whatever ``reduce_by`` would be; or the input's own, where it has fewer.
+    webp, avif and compatible. ``max_width`` and ``max_height`` are in pixels and never enlarge the
+    image. ``keep_dimensions`` forbids fewer pixels than these two ask for. With ``max_bytes`` that
+    number of bytes is the budget, whatever ``reduce_by`` would be; or the input's own, where it has
+    fewer.
     """
 
     reduce_by: int = 50

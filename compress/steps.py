@@ -69,10 +69,18 @@ def start(original: bytes, options: Options, max_pixels: int) -> State:
         source=source,
         image=image.with_rights_within(MAX_SHARE * budget),
         budget=budget,
-        format=output_format(options.format, source.format),
+        format=output_format(options.format, source.format, suits_jpeg=_suits_jpeg(image)),
         displayed_size=image.displayed_size,
         unchanged=original,
     )
+
+
+def _suits_jpeg(image: DecodedImage) -> bool:
+    return not (image.animated or _has_alpha(image.first_frame))
+
+
+def _has_alpha(frame: Image.Image) -> bool:
+    return frame.mode in ALPHA_MODES or "transparency" in frame.info
 
 
 def remove_metadata(state: State) -> None:
@@ -203,8 +211,7 @@ def _without_loss(state: State) -> list[downscale.Result]:
 def _is_damaged(state: State, result: downscale.Result) -> bool:
     """Whether a lossy result breaks the rule; a photo is not even looked at."""
     frame, encoding = state.image.first_frame, result.encoding
-    has_alpha = frame.mode in ALPHA_MODES or "transparency" in frame.info
-    if encoding.method == "lossless" or not (state.is_flat or has_alpha):
+    if encoding.method == "lossless" or not (state.is_flat or _has_alpha(frame)):
         return False
     after = colour.to_basic_mode(Image.open(io.BytesIO(encoding.content or b"")))
     keeps_pixels = not state.source.may_lose_pixels

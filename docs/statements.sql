@@ -30,7 +30,8 @@ INSERT INTO requests (
   content_hash,
   key_id,
   reading,
-  names
+  names,
+  preset
 )
 OUTPUT inserted.id
 VALUES
@@ -56,7 +57,8 @@ VALUES
     :content_hash,
     :key_id,
     :reading,
-    :names
+    :names,
+    :preset
   );
 UPDATE api_keys SET used_on = api_keys.used_on
 WHERE
@@ -107,7 +109,8 @@ INSERT INTO requests (
   content_hash,
   key_id,
   reading,
-  names
+  names,
+  preset
 )
 OUTPUT inserted.id
 VALUES
@@ -135,7 +138,8 @@ VALUES
     :content_hash,
     :key_id,
     :reading,
-    :names
+    :names,
+    :preset
   );
 UPDATE requests SET lease_until = CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
 WHERE
@@ -610,6 +614,7 @@ SELECT
   requests.max_bytes,
   requests.keep_dimensions,
   requests.names,
+  requests.preset,
   requests.total,
   requests.completed,
   requests.failed,
@@ -1128,6 +1133,7 @@ TOP 100
   requests.max_bytes,
   requests.keep_dimensions,
   requests.names,
+  requests.preset,
   requests.total,
   requests.completed,
   requests.failed,

@@ -128,6 +128,8 @@ WITHOUT_IT = "where that is dead, the product is imported without this image."
 # With a hash in its name another picture has another address, so no shop keeps an old one for it.
 NAMED = {"names": "sku"}
 WITH_ITS_PIXELS = {**NAMED, "keep_dimensions": True}
+# Where WebP is refused. Not JPEG for all: transparent pixels would become white, drawings blurred.
+CONVERTED = {"format": "compatible"}
 
 SHOPS: dict[Target, Shop] = {
     Target.SHOPIFY: Shop(
@@ -208,7 +210,7 @@ SHOPS: dict[Target, Shop] = {
             "first, or afterwards.",
             "base_image, small_image and thumbnail_image need the new link each.",
         ],
-        options=NAMED,
+        options={**NAMED, **CONVERTED},
     ),
     Target.PRESTASHOP: Shop(
         name="PrestaShop",
@@ -279,7 +281,7 @@ SHOPS: dict[Target, Shop] = {
             "Below 1,000 pixels on the longest side there is no zoom.",
             "The main image has a pure white background; transparent pixels may become black.",
         ],
-        options={**WITH_ITS_PIXELS, "max_width": 10_000, "max_height": 10_000},
+        options={**WITH_ITS_PIXELS, **CONVERTED, "max_width": 10_000, "max_height": 10_000},
     ),
     Target.META: Shop(
         name="Meta",
@@ -295,7 +297,7 @@ SHOPS: dict[Target, Shop] = {
             "Meta keeps the old picture for hours, and for longer where the link stays the same.",
             "Do not put a time into the links: Meta may then stop fetching them.",
         ],
-        options=WITH_ITS_PIXELS,
+        options={**WITH_ITS_PIXELS, **CONVERTED},
     ),
     Target.PINTEREST: Shop(
         name="Pinterest",
@@ -308,7 +310,7 @@ SHOPS: dict[Target, Shop] = {
         dead_link="Pinterest may make no Pin of a product whose image it cannot fetch.",
         dead_link_by=unsure(PINTEREST),
         advice=["The data source is read once a day: new pictures are seen after the next time."],
-        options=NAMED,
+        options={**NAMED, **CONVERTED},
     ),
     Target.SHOPWARE: Shop(
         name="Shopware",

@@ -63,6 +63,7 @@ class NewRequest:
     max_bytes: int | None = None
     keep_dimensions: bool = False
     names: str = "position"
+    preset: str | None = None
     idempotency_key: str | None = None
     content_hash: str | None = None
     key_id: int = NO_KEY

@@ -119,7 +119,7 @@ class Request(Base):
     ``idempotency_key`` and ``content_hash`` are SHA-256 of the header and of the upload, for a day.
     ``claimed`` counts claims of its images while it has its head start. ``reading`` is the JSON of
     how its CSV is read; requests without one came before it, and have a ``url_column`` at most.
-    ``names`` says what its images are named after.
+    ``names`` says what its images are named after, and ``preset`` which shop its defaults suit.
     """
 
     __tablename__ = "requests"
@@ -153,6 +153,7 @@ class Request(Base):
     key_id: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text(f"{NO_KEY}"))
     reading: Mapped[str | None] = text(MAX_READING)
     names: Mapped[str] = mapped_column(sa.Unicode(10), server_default="position")
+    preset: Mapped[str | None] = text(20)
     __table_args__ = (
         one_of(Status.PENDING, Status.PROCESSING, Status.COMPLETED),
         sa.CheckConstraint("completed + failed <= total", name="counters"),

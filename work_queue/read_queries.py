@@ -34,6 +34,7 @@ class RequestRow(NamedTuple):
     max_bytes: int | None
     keep_dimensions: bool
     names: str
+    preset: str | None
     total: int
     completed: int
     failed: int

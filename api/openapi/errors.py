@@ -82,7 +82,7 @@ ERRORS = {
     ),
     "invalid_fields": Error(
         422,
-        "The field format must be one of keep, jpeg, png, webp, avif. …",
+        "The field format must be one of keep, jpeg, png, webp, avif, compatible. …",
         {
             "errors": [
                 {"code": "invalid_format", "field": "format", "message": "The field format must …"},
@@ -95,6 +95,7 @@ ERRORS = {
     "invalid_base_url": _of_field("base_url", "is what stands before a file's name: without ?"),
     "invalid_on_error": _of_field("on_error", "must be one of refuse, skip."),
     "invalid_names": _of_field("names", "must be one of position, sku, name, source."),
+    "invalid_for": _of_field("for", "must be one of shopify, woocommerce, google, …"),
     "invalid_dry_run": _of_field("dry_run", "must be one of 1, true, yes, on, …"),
     "malformed_json": Error(400, "The body is no JSON: Expecting value: line 1 column 1"),
     "json_too_large": Error(413, "JSON may have 4194304 bytes; send a larger table as a CSV."),
@@ -103,7 +104,7 @@ ERRORS = {
     ),
     "invalid_webhook_url": _of_field("webhook_url", "begins with ftp:, but must begin with http:"),
     "invalid_reduce_by": _of_field("reduce_by", "must be a whole number from 1 to 95."),
-    "invalid_format": _of_field("format", "must be one of keep, jpeg, png, webp, avif."),
+    "invalid_format": _of_field("format", "must be one of keep, jpeg, png, webp, …"),
     "invalid_max_width": _of_field("max_width", "must be a whole number from 1 to 100000."),
     "invalid_max_height": _of_field("max_height", "must be a whole number from 1 to 100000."),
     "invalid_max_bytes": _of_field("max_bytes", "must be a whole number from 1 to 1000000000."),

@@ -58,6 +58,7 @@ FACTS = {
         "max_bytes": None,
         "keep_dimensions": False,
         "names": "position",
+        "for": None,
     },
     "created_at": "2026-11-22T02:57:10.386Z",
     "completed_at": "2026-11-22T02:57:13.309Z",

@@ -31,7 +31,8 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of an upload
         "type": "string",
         "enum": list(form.FORMATS),
         "default": form.FORMATS[0],
-        "description": "Of the new images.",
+        "description": "Of the new images. `compatible`: JPEG, PNG and GIF stay, all else becomes "
+        "JPEG, or PNG where it is transparent or moves.",
     },
     "max_width": _whole_number(
         1, form.MAX_SIDE, "Pixels; wider images are made smaller to fit, none is enlarged."
@@ -79,6 +80,12 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of an upload
         "default": form.NAMES[0],
         "description": "What the new images are named after: their place, or words of the product "
         "with a hash of the picture.",
+    },
+    "for": {
+        "type": "string",
+        "enum": [*Target],
+        "description": "The shop that the images are for: options that are not given get the "
+        "defaults that suit it, and the import check is for it.",
     },
     "dry_run": {
         "type": "string",
@@ -217,7 +224,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         _of_query(
             "target",
             {"type": "string", "enum": [*Target]},
-            "The shop into which the images are to be imported.",
+            "The shop into which the images are to be imported; else that of the upload's `for`.",
         )
     ),
     "RequestQ": _q("the file's name"),

@@ -169,6 +169,7 @@ SCHEMAS: dict[str, Schema] = {
             "max_bytes": _nullable(_count("Of one image.", 1, maximum=MAX_BYTES)),
             "keep_dimensions": BOOLEAN,
             "names": _one_of(NAMES, "What the images are named after."),
+            "for": _nullable(_one_of(Target, "The shop whose defaults it has.")),
         }
     ),
     "Faults": _object(

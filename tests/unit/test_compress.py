@@ -168,6 +168,25 @@ def test_the_user_says_which_format(name: str, target: str) -> None:
     assert (opened(done.content).format or "").lower() == target
 
 
+@pytest.mark.parametrize(
+    ("original", "format"),
+    [
+        (STILLS["jpeg"], "jpeg"),
+        (STILLS["png_alpha"], "png"),
+        (STILLS["gif"], "gif"),
+        (saved(photo(), "WEBP", quality=90), "jpeg"),
+        (saved(photo(), "AVIF", quality=90), "jpeg"),
+        (saved(fading_photo(), "TIFF"), "png"),
+        (STILLS["bmp"], "jpeg"),
+    ],
+)
+def test_a_compatible_image_keeps_its_transparency(original: bytes, format: str) -> None:
+    done = compress(original, Options(format="compatible"))
+    assert done.format == format
+    after = opened(done.content)
+    assert after.has_transparency_data == opened(original).has_transparency_data
+
+
 def test_transparent_pixels_become_white_in_a_jpeg() -> None:
     original = saved(Image.new("RGBA", (64, 64), (255, 0, 0, 0)), "BMP")
     original = saved(Image.new("RGBA", (300, 300), (255, 0, 0, 0)), "PNG", compress_level=0)

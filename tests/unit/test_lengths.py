@@ -8,6 +8,7 @@ import pytest
 
 from api import form
 from manifest import reader, url_cells
+from shops import Target
 from storage.names import IMAGE_TYPES, MAX_IMAGE_NAME, image_name
 from work_queue.models import (
     MAX_ERROR,
@@ -62,6 +63,10 @@ def test_the_longest_name_of_an_image_fits() -> None:
 
 def test_the_kinds_of_names_fit_the_request() -> None:
     assert max(map(len, form.NAMES)) <= length(Request.names)
+
+
+def test_the_presets_fit_the_request() -> None:
+    assert max(map(len, Target)) <= length(Request.preset)
 
 
 def test_the_formats_of_the_form_fit_the_request_and_the_image() -> None:
