@@ -32,6 +32,7 @@ from api import (
     rate_limits,
     request_routes,
     session_routes,
+    source_table,
     status_routes,
     upload_routes,
     webhook_routes,
@@ -122,7 +123,8 @@ def _service(chosen: Settings) -> Service:
             allowed_private_hosts=chosen.allowed_private_hosts,
             blocked_hosts=BlockedHosts.of(chosen.blocked_hosts),
             contact_url=chosen.contact_url,
-            connections=webhook_routes.MAX_AT_ONCE,
+            connections=webhook_routes.MAX_AT_ONCE + source_table.MAX_AT_ONCE,
+            accept=source_table.ACCEPT,
         ),
     )
 

@@ -35,6 +35,7 @@ class Upload(NamedTuple):
     new: NewRequest
     reading: ReadingOptions
     is_dry_run: bool
+    source_url: str | None
 
 
 def upload(file_name: str, fields: Iterable[tuple[str, str]]) -> Upload:
@@ -56,7 +57,7 @@ def upload(file_name: str, fields: Iterable[tuple[str, str]]) -> Upload:
     if wrong:
         raise _all_of(sorted(wrong, key=lambda problem: str(problem.extra["field"])))
     is_dry_run, reading = options.pop("dry_run"), _reading(options)
-    preset = options.pop("for")
+    preset, source_url = options.pop("for"), options.pop("source_url")
     if preset is not None:
         options |= _suiting(preset, given.keys())
     new = NewRequest(
@@ -66,7 +67,12 @@ def upload(file_name: str, fields: Iterable[tuple[str, str]]) -> Upload:
         preset=preset,
         **options,
     )
-    return Upload(new, reading, is_dry_run)
+    return Upload(new, reading, is_dry_run, source_url)
+
+
+def has_source(fields: Iterable[tuple[str, str]]) -> bool:
+    """Whether a table is to be fetched."""
+    return any(_snake(name) == "source_url" and value.strip() for name, value in fields)
 
 
 def _parsed(parse: Parse, name: str, values: Sequence[str]) -> Any:
@@ -201,6 +207,8 @@ FIELDS: dict[str, Parse] = {
     "base_url": _base_url,
     "on_error": _one_of(ON_ERROR),
     "dry_run": _boolean,
+    # In place of a file.
+    "source_url": webhook_url,
     # Gives defaults to the others.
     "for": _shop,
     # The others have the name of the column that holds them.

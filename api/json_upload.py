@@ -1,7 +1,8 @@
 """An upload as JSON, turned into the CSV of the same table.
 
 ``{"images": [url, …]}`` or ``{"products": [{"sku", "name", "urls"}, …]}`` with the options of the
-form beside it, or one of the lists alone. What is wrong is a 422 with a JSON pointer (RFC 6901).
+form beside it, or one of the lists alone; with ``source_url`` among the options there is no list.
+What is wrong is a 422 with a JSON pointer (RFC 6901).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Table = Iterator[Sequence[str]]
 
 
 class JsonUpload(NamedTuple):
-    """The options, as the fields of a form, and the table as a CSV."""
+    """The options, as the fields of a form, and the table as a CSV: empty where they name a URL."""
 
     options: list[tuple[str, str]]
     content: bytes
@@ -42,6 +43,8 @@ def read(body: bytes) -> JsonUpload:
         raise _wrong("", "must be an object or a list.")
     if any(isinstance(sent.get(name), str) for name in FILE_FIELDS):
         raise UNSUPPORTED_UPLOAD
+    if not sent.keys() & {"images", "products"} and sent.keys() & {"source_url", "sourceUrl"}:
+        return JsonUpload([*_options(sent)], b"")
     if ("images" in sent) == ("products" in sent):
         raise _wrong("", "must have one of the members images and products.")
     name, table = ("images", _images) if "images" in sent else ("products", _products)

@@ -16,7 +16,7 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request
 
 import metrics
-from api import access_log, dry_run_response, form, idempotency, json_upload
+from api import access_log, dry_run_response, form, idempotency, json_upload, source_table
 from api.authentication import caller, check_still_valid
 from api.content_encoding import unpack_body
 from api.key_limits import bounds_of_caller, of_full_room, of_no_room, room_for_images
@@ -35,6 +35,11 @@ from work_queue.statuses import Status
 CSV_TYPES = ("text/csv", "application/csv")
 JSON_TYPE = "application/json"
 MAX_SKIPPED_SHOWN = 10
+MISSING_FILE = Problem(
+    400,
+    "missing_file",
+    f"There is no file in the form: the field is {' or '.join(form.FILE_FIELDS)}.",
+)
 
 NO_UPLOAD = (200, 401, 429)  # a dry run, and who may not upload now
 
@@ -42,10 +47,10 @@ routes = Blueprint("upload", __name__)
 
 
 class Sent(NamedTuple):
-    """A table, its name, and the options that came with it."""
+    """A table, its name, and the options that came with it; without a table they name its URL."""
 
     file_name: str
-    content: IO[bytes]
+    content: IO[bytes] | None
     fields: list[tuple[str, str]]
 
 
@@ -88,11 +93,13 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     unpack_body(my.settings.max_upload_bytes)
     sent = _sent()
     asked = form.upload(sent.file_name, sent.fields)
+    content = _content(sent, asked.source_url)
+    name = source_table.file_name(asked.source_url) if asked.source_url else sent.file_name
     if asked.is_dry_run:
-        return _dry_run(my, asked.reading, sent.content), 200, {}
-    new = replace(asked.new, key_id=caller().key_id)
+        return _dry_run(my, asked.reading, content), 200, {}
+    new = replace(asked.new, key_id=caller().key_id, file_name=_shown(name))
     access_log.name_request(new.public_id)
-    with my.storage.keep_upload(new.public_id, sent.content) as path:
+    with my.storage.keep_upload(new.public_id, content) as path:
         csv = UploadedCsv(path, asked.reading, my.settings.max_images)
         public_id, stored = _store(my, new, csv, sent.fields)
     access_log.name_request(public_id)
@@ -111,6 +118,18 @@ def upload() -> tuple[Response, int, dict[str, str]]:
         body["skipped"] = csv.skipped
         body["problems"] = [of_csv_problem(problem) for problem in csv.problems]
     return jsonify(body), 202, {"Location": status_url}
+
+
+def _content(sent: Sent, source_url: str | None) -> IO[bytes]:
+    """The table, as it was sent or from where it is."""
+    if source_url is None:
+        if sent.content is None:
+            raise MISSING_FILE
+        return sent.content
+    if sent.content is not None:
+        sentence = "The field source_url stands in place of a file: send one of them."
+        raise Problem(422, "invalid_source_url", sentence, field="source_url")
+    return io.BytesIO(source_table.fetch(source_url))
 
 
 def _dry_run(my: Service, reading: ReadingOptions, content: IO[bytes]) -> Response:
@@ -181,6 +200,11 @@ def _store_new(my: Service, new: NewRequest, csv: UploadedCsv, room: int) -> Sto
         raise of_full_room(error, room) or error from None
 
 
+def _shown(file_name: str) -> str:
+    """A name for lists and headers."""
+    return fit_column("".join(filter(str.isprintable, file_name)), MAX_FILE_NAME)
+
+
 def _sent() -> Sent:
     """What was uploaded, however it was sent."""
     in_query = list(request.args.items(multi=True))
@@ -188,17 +212,12 @@ def _sent() -> Sent:
         return Sent("upload.csv", request.stream, in_query)
     if request.mimetype == JSON_TYPE:
         sent = json_upload.read(request.stream.read(json_upload.MAX_BYTES + 1))
-        return Sent("upload.json", io.BytesIO(sent.content), in_query + sent.options)
-    if request.mimetype != "multipart/form-data":
-        raise UNSUPPORTED_UPLOAD
+        content = io.BytesIO(sent.content) if sent.content else None
+        return Sent("upload.json", content, in_query + sent.options)
+    fields = in_query + list(request.form.items(multi=True))
     for name in form.FILE_FIELDS:
         if (file := request.files.get(name)) is not None and file.filename:
-            base_name = PureWindowsPath(file.filename).name
-            printable = "".join(filter(str.isprintable, base_name))
-            fields = in_query + list(request.form.items(multi=True))
-            return Sent(fit_column(printable, MAX_FILE_NAME), file.stream, fields)
-    raise Problem(
-        400,
-        "missing_file",
-        f"There is no file in the form: the field is {' or '.join(form.FILE_FIELDS)}.",
-    )
+            return Sent(PureWindowsPath(file.filename).name, file.stream, fields)
+    if form.has_source(fields):
+        return Sent("source.csv", None, fields)
+    raise MISSING_FILE if request.mimetype == "multipart/form-data" else UNSUPPORTED_UPLOAD

@@ -63,7 +63,7 @@ class HttpClient:
     """Safe to share among the threads of a process; make it after a fork, not before.
 
     ``ca_file`` holds certificates in PEM that are trusted beside the system's. Without ``limits``
-    there are none.
+    there are none. ``accept`` is what get() asks for.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class HttpClient:
         contact_url: str = "",
         blocked_hosts: BlockedHosts = NOBODY,
         first_byte_seconds: float = FIRST_BYTE_SECONDS,
+        accept: str = "image/*",
         ca_file: str = certifi.where(),
     ) -> None:
         context = ssl.create_default_context()
@@ -88,6 +89,7 @@ class HttpClient:
         self._limits = limits or LoadLimits()
         contact = f" (+{contact_url})" if contact_url else ""
         self._headers = {"User-Agent": USER_AGENT + contact, "Accept-Encoding": "identity"}
+        self._accept = accept
         self._pools = pool_manager(connections, context)
 
     def get(self, url: str, *, seconds: float, max_bytes: int) -> Response:
@@ -97,7 +99,7 @@ class HttpClient:
         """
         with self._transfer(seconds, patience=WAIT_SECONDS, minds_pauses=True) as transfer:
             for _ in range(MAX_REDIRECTS + 1):
-                request = self._prepare("GET", url, {**self._headers, "Accept": "image/*"})
+                request = self._prepare("GET", url, {**self._headers, "Accept": self._accept})
                 transfer.await_answer(self._first_byte_seconds)
                 response = self._exchange(request, lambda raw: _read(raw, max_bytes))
                 host = urlsplit(response.url).hostname or ""

@@ -97,6 +97,13 @@ ERRORS = {
     "invalid_names": _of_field("names", "must be one of position, sku, name, source."),
     "invalid_for": _of_field("for", "must be one of shopify, woocommerce, google, …"),
     "invalid_dry_run": _of_field("dry_run", "must be one of 1, true, yes, on, …"),
+    "invalid_source_url": _of_field("source_url", "stands in place of a file: send one of them."),
+    "source_unreachable": Error(
+        422,
+        "The table at source_url could not be fetched. The server answered 404 Not Found.",
+        {"field": "source_url"},
+    ),
+    "too_many_sources": Error(429, "Other tables are being fetched just now."),
     "malformed_json": Error(400, "The body is no JSON: Expecting value: line 1 column 1"),
     "json_too_large": Error(413, "JSON may have 4194304 bytes; send a larger table as a CSV."),
     "invalid_json": Error(

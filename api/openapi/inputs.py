@@ -81,6 +81,13 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of an upload
         "description": "What the new images are named after: their place, or words of the product "
         "with a hash of the picture.",
     },
+    "source_url": {
+        "type": "string",
+        "format": "uri",
+        "maxLength": MAX_WEBHOOK_URL,
+        "description": "Where the table is, in place of a file: a CSV, or a Google Sheet that is "
+        "published or shared with everybody who has its link.",
+    },
     "for": {
         "type": "string",
         "enum": [*Target],
@@ -102,7 +109,13 @@ FILE = {
 UPLOAD_FORM = {
     "type": "object",
     "properties": {"file": FILE, **OPTIONS},
-    "required": ["file"],
+    "oneOf": [{"required": ["file"]}, {"required": ["source_url"]}],
+    "additionalProperties": False,
+}
+SOURCE_FORM = {
+    "type": "object",
+    "properties": OPTIONS,
+    "required": ["source_url"],
     "additionalProperties": False,
 }
 _ANY_OPTION = {  # as in a form, or as the JSON that means the same
@@ -138,6 +151,12 @@ JSON_UPLOAD = {
             }
             for name, listed in (("images", _URLS), ("products", _PRODUCTS))
         ),
+        {
+            "type": "object",
+            "properties": _ANY_OPTION,
+            "required": ["source_url"],
+            "additionalProperties": False,
+        },
     ],
 }
 TEST_FORM = {

@@ -121,7 +121,8 @@ upload = _change(
     "The file is stored with its rows, and its images are worked on. It comes as the field `file` "
     "of a multipart form, with the options as further fields, or as the whole body with the type "
     "`text/csv` and the options in the query. JSON with a list of image URLs, or of products, "
-    "works too. With `dry_run=1` nothing is stored, and the answer says what was found. "
+    "works too. With `source_url` the table is fetched from there. With `dry_run=1` "
+    "nothing is stored, and the answer says what was found. "
     "Fields left empty take their default; the names "
     "work in camel case too (`webhookUrl`). A file with a problem is refused whole, with every "
     "problem by row, line and column, up to 100.",
@@ -141,6 +142,7 @@ upload = _change(
             "schema": inputs.UPLOAD_FORM,
             "encoding": {"file": {"contentType": "text/csv"}},
         },
+        "application/x-www-form-urlencoded": {"schema": inputs.SOURCE_FORM},
         "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
         "application/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
         "application/json": {"schema": inputs.JSON_UPLOAD, "example": JSON_EXAMPLE},
@@ -149,6 +151,7 @@ upload = _change(
         *("missing_file", "invalid_idempotency_key", "upload_in_progress", "not_a_csv"),
         *("unsupported_media_type", "too_many_rows", "too_many_images", "invalid_csv"),
         *("malformed_json", "json_too_large", "invalid_json"),
+        *("source_unreachable", "too_many_sources"),
         *("unknown_field", "invalid_fields", *OPTION_ERRORS, "idempotency_key_reused"),
         *("storage_full", "storage_unavailable", "broken_encoding", "unsupported_encoding"),
         *errors.OF_MORE_WORK,
