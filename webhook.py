@@ -25,6 +25,7 @@ import standardwebhooks
 import logs
 import metrics
 from database import Database, Unavailable
+from manifest import ReadingOptions
 from outbound import HttpClient, OutboundError
 from settings import Settings
 from storage import file_urls, image_url
@@ -60,6 +61,7 @@ def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]
     """The body of ``request.completed``, as README shows it, in less than MAX_BODY bytes."""
     request = db.read(read_queries.get_request, request_id)
     base, public_id = settings.public_base_url, request.public_id
+    asked = ReadingOptions.stored(request.reading, request.url_column)
     body = {
         "type": "request.completed",
         "request_id": str(public_id),
@@ -67,7 +69,7 @@ def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]
         "progress": read_queries.progress(request),
         "bytes_in": request.bytes_in,
         "bytes_out": request.bytes_out,
-        **file_urls(base, public_id, has_failed=request.failed > 0),
+        **file_urls(base, public_id, has_failed=request.failed > 0, was_workbook=asked.is_workbook),
         "status_url": f"{base}/status/{public_id}",
     }
     truncated = body | {"output_images": [], "output_images_truncated": True}

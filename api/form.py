@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from api.problems import Problem
 from manifest import ReadingOptions, url_cells
 from manifest.columns import MAX_COLUMN_NAME
+from manifest.workbook import MAX_SHEET_NAME
 from shops import SHOPS, Target
 from work_queue.intake import NewRequest
 from work_queue.models import MAX_READING, MAX_URL_COLUMN, MAX_WEBHOOK_URL
@@ -93,6 +94,7 @@ def _reading(options: dict[str, Any]) -> ReadingOptions:
         url_columns=options.pop("url_column"),
         base_url=options.pop("base_url"),
         skips_problems=options.pop("on_error") == "skip",
+        sheet=options.pop("sheet"),
     )
     if url_cells.is_longer(reading.as_json(), MAX_READING):
         raise _wrong("url_column", "has names that are too long together.")
@@ -126,7 +128,7 @@ def _wrong(field: str, reason: str) -> Problem:
     return Problem(422, f"invalid_{field}", f"The field {field} {reason}", field=field)
 
 
-def _column(most: int) -> Parse:
+def _name(most: int) -> Parse:
     def parse(text: str | None, field: str) -> str | None:
         if text is not None and url_cells.is_longer(text, most):
             raise _wrong(field, f"is longer than {most} characters.")
@@ -202,10 +204,11 @@ def whole_number(text: str, least: int, most: int) -> int | None:
 
 FIELDS: dict[str, Parse] = {
     # How the CSV is read, together in one column of the database.
-    "name_column": _column(MAX_COLUMN_NAME),
-    "url_column": _column(MAX_URL_COLUMN),
+    "name_column": _name(MAX_COLUMN_NAME),
+    "url_column": _name(MAX_URL_COLUMN),
     "base_url": _base_url,
     "on_error": _one_of(ON_ERROR),
+    "sheet": _name(MAX_SHEET_NAME),
     "dry_run": _boolean,
     # In place of a file.
     "source_url": webhook_url,

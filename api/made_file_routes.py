@@ -15,8 +15,17 @@ from api.made_files import Chunks, MadeFiles
 from api.problems import Problem
 from api.service import service
 from api.status_routes import POLL_SECONDS
-from manifest import InvalidCsv
-from storage import FAILED_CSV, IMAGES_ZIP, IMPORT_CSV, REPORT_CSV, content_type
+from manifest import InvalidCsv, ReadingOptions
+from storage import (
+    FAILED_CSV,
+    IMAGES_ZIP,
+    IMPORT_CSV,
+    IMPORT_XLSX,
+    MADE_WORKBOOKS,
+    OUTPUT_XLSX,
+    REPORT_CSV,
+    content_type,
+)
 from work_queue.read_queries import RequestRow, find_request
 from work_queue.statuses import Status
 
@@ -28,11 +37,21 @@ BUSY_SECONDS = "5"
 routes = Blueprint("made_files", __name__)
 tables = threading.BoundedSemaphore(MAX_TABLES)
 archives = threading.BoundedSemaphore(MAX_ARCHIVES)
-SLOTS = {IMPORT_CSV: tables, REPORT_CSV: tables, FAILED_CSV: tables, IMAGES_ZIP: archives}
+SLOTS = {
+    IMPORT_CSV: tables,
+    REPORT_CSV: tables,
+    FAILED_CSV: tables,
+    IMAGES_ZIP: archives,
+    OUTPUT_XLSX: tables,
+    IMPORT_XLSX: tables,
+}
 
 
 def made_file(request_id: str, name: str) -> Response:
     found = _completed(request_id)
+    asked = ReadingOptions.stored(found.reading, found.url_column)
+    if name in MADE_WORKBOOKS and not asked.is_workbook:
+        raise Problem(404, "file_not_found", "The upload was no workbook, so none is made.")
     response = Response(content_type=content_type(name))
     response.automatically_set_content_length = False  # nobody knows it yet
     response.headers["Cache-Control"] = "no-cache"

@@ -6,20 +6,39 @@ a time, the upload is read where it is kept, and so are the images.
 
 from __future__ import annotations
 
+import csv
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, cast
 
 from api import report_rows
 from api.service import Service
-from manifest import InvalidCsv, Manifest, ReadingOptions, open_manifest
+from manifest import (
+    InvalidCsv,
+    Manifest,
+    ReadingOptions,
+    open_manifest,
+    output_links,
+    workbook_writer,
+)
 from manifest.in_place import BOM, NewUrl, failed_csv, import_csv
 from manifest.writer import lines_of
-from storage import FAILED_CSV, IMAGES_ZIP, IMPORT_CSV, REPORT_CSV, StoredFile, image_url
+from storage import (
+    FAILED_CSV,
+    IMAGES_ZIP,
+    IMPORT_CSV,
+    IMPORT_XLSX,
+    OUTPUT_CSV,
+    OUTPUT_XLSX,
+    REPORT_CSV,
+    StoredFile,
+    image_url,
+)
 from storage.zip_archive import zip_archive
 from work_queue.read_queries import (
     PAGE,
@@ -58,6 +77,8 @@ class MadeFiles:
             REPORT_CSV: self._report_csv,
             FAILED_CSV: self._failed_csv,
             IMAGES_ZIP: self._images_zip,
+            OUTPUT_XLSX: self._output_xlsx,
+            IMPORT_XLSX: self._import_xlsx,
         }
         yield from makers[name]()
         found = self.service.database.read(find_request, self.request.public_id)
@@ -65,12 +86,28 @@ class MadeFiles:
             raise RequestChanged
 
     def _import_csv(self) -> Chunks:
-        new_urls = (
+        with self._uploaded() as manifest:
+            yield from _encoded(import_csv(manifest, self._new_urls()))
+
+    def _import_xlsx(self) -> Chunks:
+        """Blank rows stay where they were, too."""
+        with self._uploaded() as manifest:
+            texts = (text for text in import_csv(manifest, self._new_urls()) if text != BOM)
+            lines = (line for text in texts for line in text.splitlines(keepends=True))
+            yield from _workbook(csv.reader(lines, delimiter=manifest.delimiter))
+
+    def _output_xlsx(self) -> Chunks:
+        """Made of the output CSV, so its formulas are defused in the same way."""
+        public_id, base = self.request.public_id, self.service.settings.public_base_url
+        with self.service.storage.open(public_id, OUTPUT_CSV).content as file:
+            rows = output_links.rows(cast(BinaryIO, file), image_url("", public_id, ""), base)
+            yield from _workbook(rows)
+
+    def _new_urls(self) -> Iterator[NewUrl]:
+        return (
             NewUrl(image.row_number, image.input_url, f"{self._folder_url}/{image.output_name}")
             for image in self._completed()
         )
-        with self._uploaded() as manifest:
-            yield from _encoded(import_csv(manifest, new_urls))
 
     def _failed_csv(self) -> Chunks:
         with self._uploaded() as manifest:
@@ -132,6 +169,13 @@ class MadeFiles:
         while page := self.service.database.read(find_failed_rows, self.request.id, after=after):
             yield from page
             after = page[-1]
+
+
+def _workbook(rows: Iterable[Sequence[str]]) -> Chunks:
+    with TemporaryFile() as file:
+        workbook_writer.write(rows, file)
+        file.seek(0)
+        yield from iter(partial(file.read, CHUNK_CHARS), b"")
 
 
 def _encoded(texts: Iterator[str]) -> Chunks:

@@ -20,6 +20,7 @@ CSV_STATUSES = {  # the others are 422
     "not_a_csv": 415,
     "too_many_rows": 413,
     "too_many_images": 413,
+    "workbook_too_large": 413,
 }
 CODES = {416: "range_not_satisfiable"}  # the phrase is another from one Python to the next
 
@@ -76,7 +77,8 @@ UNSUPPORTED_UPLOAD = Problem(
     415,
     "unsupported_media_type",
     "Send the CSV as the field `file` of a multipart form (curl -F file=@products.csv), or as the "
-    "whole body with the type text/csv; JSON has a list of images or products.",
+    "whole body with the type text/csv, or that of a workbook (XLSX); JSON has a list of images or "
+    "products.",
 )
 
 

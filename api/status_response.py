@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from manifest import ReadingOptions
 from storage import file_urls, image_url
 from work_queue.catalogue_faults import CatalogueFaults
 from work_queue.read_queries import FoundRequest, ImageRow, RequestRow, progress
@@ -51,7 +52,13 @@ def summary(base: str, request: RequestRow) -> dict[str, Any]:
 
 def _facts(base: str, request: RequestRow) -> dict[str, Any]:
     is_completed = request.status is Status.COMPLETED
-    urls = file_urls(base, request.public_id, has_failed=request.failed > 0)
+    asked = ReadingOptions.stored(request.reading, request.url_column)
+    urls = file_urls(
+        base,
+        request.public_id,
+        has_failed=request.failed > 0,
+        was_workbook=asked.is_workbook,
+    )
     return {
         "request_id": str(request.public_id),
         "status": request.status,

@@ -16,7 +16,15 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request
 
 import metrics
-from api import access_log, dry_run_response, form, idempotency, json_upload, source_table
+from api import (
+    access_log,
+    dry_run_response,
+    form,
+    idempotency,
+    json_upload,
+    source_table,
+    workbook_upload,
+)
 from api.authentication import caller, check_still_valid
 from api.content_encoding import unpack_body
 from api.key_limits import bounds_of_caller, of_full_room, of_no_room, room_for_images
@@ -25,6 +33,7 @@ from api.service import Service, service
 from manifest import CsvProblem, InvalidCsv, ReadingOptions, Row, open_manifest
 from manifest.dry_run import dry_run
 from settings import MIB
+from storage import XLSX_TYPE
 from work_queue.api_keys import NoRoom
 from work_queue.column_types import fit_column
 from work_queue.intake import KeyTaken, NewRequest, Stored, forget_old_keys, store_request
@@ -32,7 +41,11 @@ from work_queue.models import MAX_FILE_NAME
 from work_queue.read_queries import find_by_key
 from work_queue.statuses import Status
 
-CSV_TYPES = ("text/csv", "application/csv")
+BODY_TYPES = {  # with the names that such a body gets
+    "text/csv": "upload.csv",
+    "application/csv": "upload.csv",
+    XLSX_TYPE: "upload.xlsx",
+}
 JSON_TYPE = "application/json"
 MAX_SKIPPED_SHOWN = 10
 MISSING_FILE = Problem(
@@ -93,14 +106,17 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     unpack_body(my.settings.max_upload_bytes)
     sent = _sent()
     asked = form.upload(sent.file_name, sent.fields)
-    content = _content(sent, asked.source_url)
     name = source_table.file_name(asked.source_url) if asked.source_url else sent.file_name
+    table = _content(sent, asked.source_url)
+    content, reading = workbook_upload.as_csv(table, asked.reading, my.settings)
     if asked.is_dry_run:
-        return _dry_run(my, asked.reading, content), 200, {}
-    new = replace(asked.new, key_id=caller().key_id, file_name=_shown(name))
+        return _dry_run(my, reading, content), 200, {}
+    new = replace(
+        asked.new, key_id=caller().key_id, file_name=_shown(name), reading=reading.as_json()
+    )
     access_log.name_request(new.public_id)
     with my.storage.keep_upload(new.public_id, content) as path:
-        csv = UploadedCsv(path, asked.reading, my.settings.max_images)
+        csv = UploadedCsv(path, reading, my.settings.max_images)
         public_id, stored = _store(my, new, csv, sent.fields)
     access_log.name_request(public_id)
     if public_id == new.public_id:
@@ -114,7 +130,7 @@ def upload() -> tuple[Response, int, dict[str, str]]:
         "rows": stored.rows,
         "images": stored.images,
     }
-    if asked.reading.skips_problems:
+    if reading.skips_problems:
         body["skipped"] = csv.skipped
         body["problems"] = [of_csv_problem(problem) for problem in csv.problems]
     return jsonify(body), 202, {"Location": status_url}
@@ -208,8 +224,8 @@ def _shown(file_name: str) -> str:
 def _sent() -> Sent:
     """What was uploaded, however it was sent."""
     in_query = list(request.args.items(multi=True))
-    if request.mimetype in CSV_TYPES:
-        return Sent("upload.csv", request.stream, in_query)
+    if name := BODY_TYPES.get(request.mimetype):
+        return Sent(name, request.stream, in_query)
     if request.mimetype == JSON_TYPE:
         sent = json_upload.read(request.stream.read(json_upload.MAX_BYTES + 1))
         content = io.BytesIO(sent.content) if sent.content else None

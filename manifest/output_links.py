@@ -32,13 +32,17 @@ def rewrite(file: BinaryIO, target: BinaryIO, folder: str, base: str) -> None:
     encoding, delimiter = _form(file)
     text = TextIOWrapper(target, encoding=encoding, newline="")
     try:
-        writer = csv.writer(text, delimiter=delimiter)
-        for row in _rows(file, encoding, delimiter):
-            row[AT_URLS] = ",".join(_moved(url, folder, base) for url in row[AT_URLS].split(","))
-            writer.writerow(row)
+        csv.writer(text, delimiter=delimiter).writerows(rows(file, folder, base))
         text.flush()
     finally:
         text.detach()
+
+
+def rows(file: BinaryIO, folder: str, base: str) -> Iterator[list[str]]:
+    """The header and the rows of an output CSV, with links that begin with ``base``."""
+    for row in _rows(file, *_form(file)):
+        row[AT_URLS] = ",".join(_moved(url, folder, base) for url in row[AT_URLS].split(","))
+        yield row
 
 
 def _moved(url: str, folder: str, base: str) -> str:

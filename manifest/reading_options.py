@@ -11,14 +11,17 @@ from typing import Self
 class ReadingOptions:
     """The columns, where their names aren't known ones; the rest is as in docs/tables.md.
 
-    An entry of ``url_columns`` is a column's name, or several by commas. ``is_earlier``: the
-    request was accepted when fewer columns were known; those it has must stay the same.
+    An entry of ``url_columns`` is a column's name, or several by commas. ``is_workbook``: a CSV of
+    the ``sheet`` was kept in its place. ``is_earlier``: the request was accepted when fewer columns
+    were known; those it has must stay the same.
     """
 
     name_column: str | None = None
     url_columns: tuple[str, ...] = ()
     base_url: str | None = None
     skips_problems: bool = False
+    sheet: str | None = None
+    is_workbook: bool = False
     is_earlier: bool = False
 
     def as_json(self) -> str:

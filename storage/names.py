@@ -14,9 +14,12 @@ from uuid import UUID
 OUTPUT_CSV = "output.csv"
 IMPORT_CSV, REPORT_CSV, FAILED_CSV = "import.csv", "report.csv", "failed.csv"
 IMAGES_ZIP = "images.zip"
+OUTPUT_XLSX, IMPORT_XLSX = "output.xlsx", "import.xlsx"
 MADE_FILES = (IMPORT_CSV, REPORT_CSV, FAILED_CSV, IMAGES_ZIP)  # when they are asked for
+MADE_WORKBOOKS = (OUTPUT_XLSX, IMPORT_XLSX)  # of a workbook
 CSV_TYPE = "text/csv; charset=utf-8"
 ZIP_TYPE = "application/zip"
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_IMAGE_NAME = 100
 HASH_DIGITS = 8  # of the file's SHA-256
 IMMUTABLE = "public, max-age=31536000, immutable"  # the Cache-Control of an image
@@ -30,7 +33,7 @@ IMAGE_TYPES = {
     "bmp": "image/bmp",
     "ico": "image/x-icon",
 }
-TYPES = {**IMAGE_TYPES, "zip": ZIP_TYPE}
+TYPES = {**IMAGE_TYPES, "zip": ZIP_TYPE, "xlsx": XLSX_TYPE}
 
 
 def image_name(row_number: int, position: int, extension: str) -> str:
@@ -72,11 +75,14 @@ def image_url(public_base_url: str, public_id: UUID, name: str) -> str:
     return f"{public_base_url}/processed_images/{public_id}/{name}"
 
 
-def file_urls(public_base_url: str, public_id: UUID, *, has_failed: bool) -> dict[str, str | None]:
+def file_urls(
+    public_base_url: str, public_id: UUID, *, has_failed: bool, was_workbook: bool
+) -> dict[str, str | None]:
     """Where the tables and the archive of a completed request are, by their names in responses."""
+    workbooks = MADE_WORKBOOKS if was_workbook else ()
     urls: dict[str, str | None] = {
         f"{name.replace('.', '_')}_url": image_url(public_base_url, public_id, name)
-        for name in (OUTPUT_CSV, *MADE_FILES)
+        for name in (OUTPUT_CSV, *MADE_FILES, *workbooks)
     }
     return urls if has_failed else urls | {"failed_csv_url": None}
 

@@ -93,6 +93,7 @@ ERRORS = {
     "invalid_url_column": _of_field("url_column", "is longer than 1000 characters."),
     "invalid_name_column": _of_field("name_column", "is longer than 255 characters."),
     "invalid_base_url": _of_field("base_url", "is what stands before a file's name: without ?"),
+    "invalid_sheet": _of_field("sheet", "is longer than 31 characters."),
     "invalid_on_error": _of_field("on_error", "must be one of refuse, skip."),
     "invalid_names": _of_field("names", "must be one of position, sku, name, source."),
     "invalid_for": _of_field("for", "must be one of shopify, woocommerce, google, …"),
@@ -121,7 +122,14 @@ ERRORS = {
         "row 1, line 2, column “Input Image Urls”: “ftp://x/1.jpg” begins with ftp:, …",
         {"errors": [CSV_PROBLEM]},
     ),
-    "not_a_csv": Error(CSV_STATUSES["not_a_csv"], "This is a spreadsheet (XLSX), not a CSV."),
+    "not_a_csv": Error(CSV_STATUSES["not_a_csv"], "This file is a PDF, not a CSV. Save it as …"),
+    "broken_workbook": Error(422, "The workbook is broken. Open it in a spreadsheet program, …"),
+    "encrypted_workbook": Error(422, "The workbook has a password. Save it without one."),
+    "unknown_sheet": Error(422, "There is no sheet “Stock”. The sheets are “Products”, “Prices”."),
+    "workbook_too_large": Error(
+        CSV_STATUSES["workbook_too_large"], "The workbook takes too much memory or time to read."
+    ),
+    "too_many_workbooks": Error(503, "Other workbooks are being read just now. Please try again."),
     "too_many_rows": Error(CSV_STATUSES["too_many_rows"], "The CSV has more than 200000 rows."),
     "too_many_images": Error(CSV_STATUSES["too_many_images"], "The CSV has more than 200000 URLs."),
     "storage_full": Error(503, "The disk of the service is almost full."),

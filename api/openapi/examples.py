@@ -10,7 +10,7 @@ from storage import file_urls
 BASE = "http://127.0.0.1:5000"
 ID = "7cbccea0-7f7b-4a92-958c-9671b54beafc"
 STATUS_URL = f"{BASE}/status/{ID}"
-FILE_URLS = file_urls(BASE, UUID(ID), has_failed=True)
+FILE_URLS = file_urls(BASE, UUID(ID), has_failed=True, was_workbook=False)
 INPUT_URL, OUTPUT_URL = "https://shop.example/rocket.jpg", f"{BASE}/processed_images/{ID}/1-1.jpg"
 
 ACCEPTED = {

@@ -7,6 +7,7 @@ from typing import Any
 from api import form, idempotency, parameters
 from api.openapi import schemas
 from manifest.columns import MAX_COLUMN_NAME
+from manifest.workbook import MAX_SHEET_NAME
 from shops import Target
 from storage import IMAGE_TYPES
 from work_queue.models import MAX_URL_COLUMN, MAX_WEBHOOK_URL
@@ -67,6 +68,12 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of an upload
         "maxLength": MAX_WEBHOOK_URL,
         "description": "What stands before bare file names and paths in the cells.",
     },
+    "sheet": {
+        "type": "string",
+        "maxLength": MAX_SHEET_NAME,
+        "description": "Of a workbook, the sheet to read: its name, or its number from 1 among "
+        "those that can be seen. The first by default.",
+    },
     "on_error": {
         "type": "string",
         "enum": list(form.ON_ERROR),
@@ -104,7 +111,8 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of an upload
 FILE = {
     "type": "string",
     "format": "binary",
-    "description": "The CSV. `csv`, `csv_file` and `csvFile` are other names of this field.",
+    "description": "The CSV, or a workbook (XLSX). `csv`, `csv_file` and `csvFile` are other names "
+    "of this field.",
 }
 UPLOAD_FORM = {
     "type": "object",

@@ -7,7 +7,17 @@ from typing import Any
 
 from api.openapi import errors, examples, inputs, schemas
 from api.openapi.examples import BASE, ID
-from storage import FAILED_CSV, IMAGE_TYPES, IMAGES_ZIP, IMPORT_CSV, REPORT_CSV, content_type
+from storage import (
+    FAILED_CSV,
+    IMAGE_TYPES,
+    IMAGES_ZIP,
+    IMPORT_CSV,
+    IMPORT_XLSX,
+    OUTPUT_XLSX,
+    REPORT_CSV,
+    XLSX_TYPE,
+    content_type,
+)
 
 Json = dict[str, Any]
 
@@ -120,10 +130,10 @@ upload = _change(
     "Upload a CSV of products",
     "The file is stored with its rows, and its images are worked on. It comes as the field `file` "
     "of a multipart form, with the options as further fields, or as the whole body with the type "
-    "`text/csv` and the options in the query. JSON with a list of image URLs, or of products, "
-    "works too. With `source_url` the table is fetched from there. With `dry_run=1` "
-    "nothing is stored, and the answer says what was found. "
-    "Fields left empty take their default; the names "
+    "`text/csv` and the options in the query. A workbook (XLSX) is taken in its place, and JSON "
+    "with a list of image URLs, or of products. With `source_url` the table is fetched from "
+    "there. With `dry_run=1` nothing is stored, and the answer says what was found. Fields left "
+    "empty take their default; the names "
     "work in camel case too (`webhookUrl`). A file with a problem is refused whole, with every "
     "problem by row, line and column, up to 100.",
     {
@@ -140,16 +150,19 @@ upload = _change(
     body={
         "multipart/form-data": {
             "schema": inputs.UPLOAD_FORM,
-            "encoding": {"file": {"contentType": "text/csv"}},
+            "encoding": {"file": {"contentType": f"text/csv, {XLSX_TYPE}"}},
         },
         "application/x-www-form-urlencoded": {"schema": inputs.SOURCE_FORM},
         "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
         "application/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+        XLSX_TYPE: {"schema": {"type": "string", "format": "binary"}},
         "application/json": {"schema": inputs.JSON_UPLOAD, "example": JSON_EXAMPLE},
     },
     problems=(
         *("missing_file", "invalid_idempotency_key", "upload_in_progress", "not_a_csv"),
         *("unsupported_media_type", "too_many_rows", "too_many_images", "invalid_csv"),
+        *("broken_workbook", "encrypted_workbook", "unknown_sheet"),
+        *("workbook_too_large", "too_many_workbooks"),
         *("malformed_json", "json_too_large", "invalid_json"),
         *("source_unreachable", "too_many_sources"),
         *("unknown_field", "invalid_fields", *OPTION_ERRORS, "idempotency_key_reused"),
@@ -340,6 +353,16 @@ MADE: Mapping[str, tuple[str, str, str]] = {  # of each the operation, the title
     REPORT_CSV: ("getReportCsv", "A line for each image", "With what its status says."),
     FAILED_CSV: ("getFailedCsv", "Your rows with a failed image", "To mend, and upload again."),
     IMAGES_ZIP: ("getImagesZip", "The images in an archive", "In the order of the rows."),
+    OUTPUT_XLSX: (
+        "getOutputXlsx",
+        "The output CSV as a workbook",
+        "Where the upload was one; every cell is a text.",
+    ),
+    IMPORT_XLSX: (
+        "getImportXlsx",
+        "Your sheet with new URLs",
+        "Where the upload was a workbook; every cell is a text.",
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from api.form import FORMATS, MAX_BYTES, MAX_SIDE, NAMES
 from shops import MAX_FINDINGS, Certainty, Target
-from storage import file_urls
+from storage import MADE_WORKBOOKS, file_urls
 from work_queue import api_keys
 from work_queue.statuses import Status
 
@@ -69,6 +69,8 @@ OF_IMAGE = (*OF_REQUEST, Status.FAILED)
 OF_WEBHOOK = (Status.PENDING, Status.PROCESSING, Status.DELIVERED, Status.FAILED)
 NEXT = _nullable(_text("The link to the next page; null on the last.", format="uri"))
 
+FILE_URLS = file_urls("", UUID(int=0), has_failed=True, was_workbook=True)
+WORKBOOK_URLS = [f"{name.replace('.', '_')}_url" for name in MADE_WORKBOOKS]  # of a workbook only
 FACTS = {
     "request_id": ID,
     "status": _one_of(OF_REQUEST, "Ends `Completed`, also when some images failed."),
@@ -82,7 +84,7 @@ FACTS = {
     "completed_at": _nullable(TIME),
     **{
         name: _nullable(_text("Null until the request is completed.", format="uri"))
-        for name in file_urls("", UUID(int=0), has_failed=True)
+        for name in FILE_URLS
     },
 }
 
@@ -147,9 +149,10 @@ SCHEMAS: dict[str, Schema] = {
             "webhook": _nullable(ref("Webhook")),
             "images": _array(ref("Image")),
             "next": NEXT,
-        }
+        },
+        optional=WORKBOOK_URLS,
     ),
-    "Summary": _object({**FACTS, "status_url": STATUS_URL}),
+    "Summary": _object({**FACTS, "status_url": STATUS_URL}, optional=WORKBOOK_URLS),
     "Requests": _object({"requests": _array(ref("Summary")), "next": NEXT}),
     "Progress": _object(
         {
@@ -286,7 +289,7 @@ SCHEMAS: dict[str, Schema] = {
             "progress": ref("Progress"),
             "bytes_in": _count(),
             "bytes_out": _count(),
-            **{name: _nullable(URL) for name in file_urls("", UUID(int=0), has_failed=True)},
+            **{name: _nullable(URL) for name in FILE_URLS},
             "status_url": STATUS_URL,
             "output_images": _array(ref("OutputImage")),
             "output_images_truncated": {
@@ -294,7 +297,7 @@ SCHEMAS: dict[str, Schema] = {
                 "description": "There are too many images to list here; the status has them.",
             },
         },
-        optional=["output_images_truncated"],
+        optional=["output_images_truncated", *WORKBOOK_URLS],
     ),
     "OutputImage": _object(
         {"row": _count(least=1), "input_url": URL, "output_url": _nullable(URL)}

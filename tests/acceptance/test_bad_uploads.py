@@ -24,15 +24,18 @@ def problem(answer: requests.Response) -> dict[str, Any]:
     return body
 
 
-def xlsx() -> bytes:
+def archive_of(name: str) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("xl/workbook.xml", "<workbook/>")
+        archive.writestr(name, "<content/>")
     return file.getvalue()
 
 
-def test_a_workbook_is_refused_with_the_advice_to_save_it_as_csv(system: System) -> None:
-    answer = system.upload(xlsx())
+@pytest.mark.parametrize("name", ["content.xml", "readme.txt"])
+def test_an_archive_that_is_no_workbook_is_refused_with_the_advice_to_save_it_as_csv(
+    system: System, name: str
+) -> None:
+    answer = system.upload(archive_of(name))
 
     assert answer.status_code == 415
     assert "CSV" in problem(answer)["detail"]
