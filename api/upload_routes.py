@@ -108,16 +108,25 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     asked = form.upload(sent.file_name, sent.fields)
     name = source_table.file_name(asked.source_url) if asked.source_url else sent.file_name
     table = _content(sent, asked.source_url)
-    content, reading = workbook_upload.as_csv(table, asked.reading, my.settings)
-    if asked.is_dry_run:
-        return _dry_run(my, reading, content), 200, {}
-    new = replace(
-        asked.new, key_id=caller().key_id, file_name=_shown(name), reading=reading.as_json()
-    )
+    with workbook_upload.as_csv(table, asked.reading, my.settings) as (content, reading):
+        if asked.is_dry_run:
+            return _dry_run(my, reading, content), 200, {}
+        new = replace(asked.new, key_id=caller().key_id, file_name=_shown(name))
+        return _accepted(my, new, content, reading, sent.fields)
+
+
+def _accepted(
+    my: Service,
+    new: NewRequest,
+    content: IO[bytes],
+    reading: ReadingOptions,
+    fields: list[tuple[str, str]],
+) -> tuple[Response, int, dict[str, str]]:
+    new = replace(new, reading=reading.as_json())
     access_log.name_request(new.public_id)
     with my.storage.keep_upload(new.public_id, content) as path:
         csv = UploadedCsv(path, reading, my.settings.max_images)
-        public_id, stored = _store(my, new, csv, sent.fields)
+        public_id, stored = _store(my, new, csv, fields)
     access_log.name_request(public_id)
     if public_id == new.public_id:
         metrics.UPLOADED_IMAGES.add(stored.images)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -20,9 +22,10 @@ BUSY_SECONDS = "10"
 slots = threading.BoundedSemaphore(MAX_WORKBOOKS)
 
 
+@contextmanager
 def as_csv(
     content: IO[bytes], reading: ReadingOptions, limits: Settings
-) -> tuple[IO[bytes], ReadingOptions]:
+) -> Iterator[tuple[IO[bytes], ReadingOptions]]:
     """The upload and its options as they are, or those of the CSV that is made of a workbook.
 
     A workbook is known by its content. Raises InvalidCsv, or a Problem where others are being read.
@@ -30,7 +33,14 @@ def as_csv(
     raw: Any = content
     buffered = io.BufferedReader(raw)
     if not may_be_workbook(buffered.peek(4)):
-        return buffered, reading
+        yield buffered, reading
+        return
+    with TemporaryFile() as csv:
+        _convert(buffered, csv, reading.sheet, limits)
+        yield csv, replace(reading, is_workbook=True)
+
+
+def _convert(content: IO[bytes], csv: IO[bytes], sheet: str | None, limits: Settings) -> None:
     if not slots.acquire(blocking=False):
         raise Problem(
             503,
@@ -39,17 +49,11 @@ def as_csv(
             headers={"Retry-After": BUSY_SECONDS},
         )
     try:
-        return _converted(buffered, reading.sheet, limits), replace(reading, is_workbook=True)
+        with TemporaryFile() as workbook:
+            shutil.copyfileobj(content, workbook, MIB)
+            workbook.seek(0)
+            most = limits.max_upload_bytes
+            to_csv(workbook, csv, sheet, max_rows=limits.max_rows, max_bytes=most)
     finally:
         slots.release()
-
-
-def _converted(content: IO[bytes], sheet: str | None, limits: Settings) -> IO[bytes]:
-    csv: IO[bytes] = TemporaryFile()  # noqa: SIM115 - it goes away with the request
-    with TemporaryFile() as workbook:
-        shutil.copyfileobj(content, workbook, MIB)
-        workbook.flush()
-        workbook.seek(0)
-        to_csv(workbook, csv, sheet, max_rows=limits.max_rows, max_bytes=limits.max_upload_bytes)
     csv.seek(0)
-    return csv

@@ -109,7 +109,11 @@ def test_a_job_goes_from_the_upload_to_images_and_the_output_csv(
     assert ",".join(links).split(",") == [image["output_url"] for image in images]
 
 
-@pytest.mark.parametrize("path", ["/requests", "/requests/", "/metrics", "/metrics/"])
+def test_the_list_of_requests_needs_a_key(behind: Behind) -> None:
+    assert problem(behind.system.get("/requests")) == (401, "missing_key")
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/"])
 def test_what_is_for_the_inside_is_not_passed_on(behind: Behind, path: str) -> None:
     assert problem(behind.system.get(path)) == (403, "not_from_outside")
 

@@ -6,12 +6,14 @@ import io
 import uuid
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
 
+from api import workbook_upload
 from api.made_file_routes import MAX_TABLES
 from api.made_files import RequestChanged
 from app import create_app
@@ -22,6 +24,7 @@ from settings import Settings
 from storage import open_storage
 from tests.integration.conftest import completed
 from tests.s3 import S3, variables
+from tests.workbooks import workbook
 from work_queue.claims import claim_images
 from work_queue.intake import NewRequest, store_request
 from work_queue.outcomes import record_outcomes
@@ -111,3 +114,18 @@ def test_only_some_are_made_at_a_time(client: FlaskClient, public_id: UUID) -> N
     for each in unread:
         each.close()
     assert get(client, public_id, "import.csv")
+
+
+def test_only_some_workbooks_are_read_at_a_time(client: FlaskClient) -> None:
+    content = workbook([["Name", "Image"], ["Cup", "https://a.example/1.jpg"]])
+
+    def dry_run() -> int:
+        form = {"file": (io.BytesIO(content), "a.xlsx"), "dry_run": "1"}
+        return client.post("/upload", data=form).status_code
+
+    with ExitStack() as others:
+        for _ in range(workbook_upload.MAX_WORKBOOKS):
+            others.enter_context(workbook_upload.slots)
+        assert dry_run() == 503
+
+    assert dry_run() == 200
