@@ -53,7 +53,7 @@ FILES = {
 OPTIONS = {  # of an upload, each a field of the form
     "for": "the shop that the images are for, such as shopify",
     "reduce-by": "percent to take off, 1 to 95",
-    "format": "keep, jpeg, png, webp or avif",
+    "format": "keep, jpeg, png, webp, avif or compatible",
     "max-width": "pixels",
     "max-height": "pixels",
     "max-bytes": "the most bytes of an image, in place of --reduce-by",

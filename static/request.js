@@ -36,7 +36,8 @@ function inWords({ created_at, options }) {
   return [
     `Uploaded ${inTime(created_at)}`,
     max_bytes ? `at most ${inBytes(max_bytes)} each` : `at least ${reduce_by} % smaller`,
-    format !== "keep" && `as ${format.toUpperCase()}`,
+    format === "compatible" && "as JPEG, PNG or GIF",
+    !["keep", "compatible"].includes(format) && `as ${format.toUpperCase()}`,
     max_width && `at most ${numbers.format(max_width)} pixels wide`,
     max_height && `at most ${numbers.format(max_height)} pixels high`,
     keep_dimensions && "with all their pixels",

@@ -51,6 +51,18 @@ def test_an_importer_of_another_shop_may_take_the_same_images(
     assert found["counts"] == {"not_https": 2, "not_public": 2, "too_few_pixels": 2}
 
 
+def test_an_upload_for_a_shop_passes_its_check(system: System, origin: Origin) -> None:
+    webp = origin.on("/mug.webp", content(photo(6, format="WEBP", width=640, height=640)))
+    request_id = system.accepted(csv_of(("Mug", webp)), **{"for": "meta"})
+    status = system.completed(request_id)
+
+    found = system.get(f"/requests/{request_id}/import-check").json()
+
+    assert (status["options"]["for"], status["images"][0]["format"]) == ("meta", "jpeg")
+    assert found["target"] == "meta"
+    assert found["counts"] == {"not_public": 1}
+
+
 def test_the_check_waits_for_the_end_of_a_request(system: System) -> None:
     request_id = system.accepted(csv_of(("Cup", NOBODY)))
 
