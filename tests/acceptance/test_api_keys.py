@@ -369,13 +369,14 @@ def test_a_key_s_own_limits_hold(closed: System, origin: Origin) -> None:
 def test_what_a_key_uses_in_a_day_is_counted_by_the_workers(closed: System, origin: Origin) -> None:
     name = f"day-{uuid.uuid4().hex[:8]}"
     shop = new_user(closed, name, "--bytes-per-day", "1000")
-    shop.completed(shop.accepted(csv_of(("Cup", *photo_urls(origin, 3)))))
+    photos = photo_urls(origin, 3, width=900, height=700)  # each takes some ticks of the clock
+    shop.completed(shop.accepted(csv_of(("Cup", *photos))))
     database = Database(closed.database_url)
     key = database.read(api_keys.find_key_named, name)
     database.close()
 
     assert key is not None
-    assert key.used_today.bytes == sum(len(photo(n)) for n in range(3))
+    assert key.used_today.bytes == sum(len(photo(n, width=900, height=700)) for n in range(3))
     assert key.used_today.cpu_ms > 0
     time.sleep(1.1)
     refused = shop.upload(one_image(origin))
