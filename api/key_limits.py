@@ -53,7 +53,11 @@ def of_full_room(error: InvalidCsv, room: int) -> Problem | None:
     """The Problem where an upload was refused because there is no more room for its images."""
     if error.code != "too_many_images" or room >= service().settings.max_images:
         return None
-    return of_no_room(NoRoom(of_images=True))
+    most = bounds_of_caller().images
+    if room < most:
+        return of_no_room(NoRoom(of_images=True))
+    sentence = f"The upload has more than {most:,} images, the most of a key that may be under way."
+    return Problem(413, "too_many_images", sentence)  # to wait would not help
 
 
 def _check_day(key: ApiKeyRow) -> None:

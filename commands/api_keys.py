@@ -99,13 +99,14 @@ def revoke(name: str) -> None:
 def _database() -> Iterator[Database]:
     with closing(Database(environment.database_url())) as db:
         migrations.prepare(db)
+        print(f"Keys in {db.engine.url.database}, the database of DATABASE_URL:")
         yield db
 
 
 def _check_name(name: str) -> None:
     if not (name.strip() == name and name.isprintable() and 0 < len(name) <= MAX_KEY_NAME):
         raise click.ClickException(
-            f"A key's name has up to {MAX_KEY_NAME} characters that can be seen."
+            f"A key needs a name of up to {MAX_KEY_NAME} characters that can be seen: NAME=shop."
         )
 
 

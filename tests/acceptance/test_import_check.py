@@ -31,7 +31,8 @@ def test_every_image_is_checked_against_the_rules_of_the_shop(
     assert (of_links["row"], of_links["certainty"]) == (None, "a hint")
     assert (format["row"], format["position"], format["rule"]) == (1, 2, "format")
     assert (
-        format["message"] == "The image is a WebP: Magento refuses that; it takes JPEG, GIF, PNG."
+        format["message"]
+        == "The image is in the format WebP: Magento refuses that; it takes JPEG, GIF, PNG."
     )
     assert format["certainty"] == "certain"
     assert format["source"]["url"].startswith("https://github.com/magento/")

@@ -112,6 +112,7 @@ def test_each_attempt_at_the_webhook_is_listed_and_it_is_sent_again(
     page.says("webhook", f"{receiver} was told.")
 
     page.part("webhook-panel").find_element(By.TAG_NAME, "summary").click()
+    eventually(lambda: len(page.cells("attempts")) == 1 + 2)
     answers = [row[1] for row in page.cells("attempts")[1:]]
     assert "503" in answers[0]
     assert answers[1:] == ["The receiver answered 204."]
