@@ -102,7 +102,7 @@ def formats(*taken: str, by: Source) -> Rule:
     def wrong(image: CheckedImage) -> str | None:
         if image.format is None or image.format in taken:
             return None
-        return f"The image is in the format {FORMAT_NAMES.get(image.format, image.format)}"
+        return f"The format of the image is {FORMAT_NAMES.get(image.format, image.format)}"
 
     listed = ", ".join(FORMAT_NAMES[each] for each in taken)
     return Rule(code="format", source=by, wrong=wrong, takes=f"it takes {listed}")
@@ -117,7 +117,7 @@ def true_extension(*, by: Source) -> Rule:
         extension = image.url.rpartition(".")[2]
         if extension in EXTENSIONS.get(image.format, (image.format,)):
             return None
-        return f"The link ends in .{extension}, and the image is in the format {FORMAT_NAMES[image.format]}"
+        return f"The link ends in .{extension}, and the format is {FORMAT_NAMES[image.format]}"
 
     return Rule(code="extension", source=by, wrong=wrong, takes="it goes by the extension")
 

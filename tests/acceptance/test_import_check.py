@@ -32,7 +32,7 @@ def test_every_image_is_checked_against_the_rules_of_the_shop(
     assert (format["row"], format["position"], format["rule"]) == (1, 2, "format")
     assert (
         format["message"]
-        == "The image is in the format WebP: Magento refuses that; it takes JPEG, GIF, PNG."
+        == "The format of the image is WebP: Magento refuses that; it takes JPEG, GIF, PNG."
     )
     assert format["certainty"] == "certain"
     assert format["source"]["url"].startswith("https://github.com/magento/")
