@@ -64,6 +64,7 @@ check: $(VENV)/installed-dev needs
 api-check: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.api_check --max-examples 400
 	@$(BIN)/python -m tests.api_check --phases stateful --max-time 120
+	@$(BIN)/python -m tests.api_check --with-key --max-examples 100
 
 chaos: $(VENV)/installed-dev
 	@$(BIN)/python -u -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(EVENTS),--events $(EVENTS)) $(if $(IMAGES),--images $(IMAGES))

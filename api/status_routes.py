@@ -43,10 +43,10 @@ def status(request_id: str) -> Response:
     my, chosen = service(), _chosen()
     found = own_request(request_id)
     asked = (found.request.public_id, chosen)
-    body = my.response_cache.find(asked, found.request)
+    body = my.response_cache.find(asked, found)
     if body is None:
         body = _body(found, chosen)
-        my.response_cache.keep(asked, found.request, body)
+        my.response_cache.keep(asked, found, body)
     response = Response(body, mimetype="application/json")
     if found.request.status is not Status.COMPLETED:
         response.headers["Retry-After"] = POLL_SECONDS

@@ -103,6 +103,7 @@ class System:
             "PROCESSED_DIR": str(folder / "processed"),
             **environment,
         }
+        self.headers: dict[str, str] = {}  # of all requests of its users, such as a key
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._orphans: list[int] = []  # descriptors, as a pid may be another process's by now
         self._log = (folder / "system.log").open("ab")
@@ -210,12 +211,15 @@ class System:
     # --- as a user ----------------------------------------------------------------------------
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return requests.get(f"{self.url}{path}", timeout=PATIENCE, **options)
+        headers = {**self.headers, **options.pop("headers", {})}
+        return requests.get(f"{self.url}{path}", headers=headers, timeout=PATIENCE, **options)
 
     def upload(self, content: str | bytes, **form: str) -> requests.Response:
         """What POST /upload answers to a CSV."""
         files = {"file": ("products.csv", content)}
-        return requests.post(f"{self.url}/upload", files=files, data=form, timeout=PATIENCE)
+        return requests.post(
+            f"{self.url}/upload", files=files, data=form, headers=self.headers, timeout=PATIENCE
+        )
 
     def accepted(self, content: str | bytes, **form: str) -> str:
         """The id of the request that an upload made."""

@@ -15,7 +15,7 @@ from tests.integration.test_database import url_of_nobody
 def test_the_schema_is_sent_in_batches_without_the_word_go() -> None:
     batches = sql_server.batches(sql_server.SCHEMA.read_text())
 
-    assert len(batches) == 13
+    assert len(batches) == 14
     assert not any("\nGO" in batch for batch in batches)
     assert all("CREATE TABLE" in batch for batch in batches[-7:-1])
 
