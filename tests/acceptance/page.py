@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -45,8 +46,11 @@ class Page:
         return self.browser.find_element(By.NAME, name)
 
     def text(self, element_id: str) -> str:
-        """What is to be seen of a part, and so nothing when it is hidden."""
-        return self.part(element_id).text
+        """What is to be seen of a part, and so nothing when it is hidden, or loaded anew."""
+        try:
+            return self.part(element_id).text
+        except (NoSuchElementException, StaleElementReferenceException):
+            return ""
 
     def says(self, element_id: str, words: str) -> None:
         eventually(lambda: words in self.text(element_id))
