@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -73,7 +74,7 @@ def command(system: System, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [sys.executable, "-m", "commands", *arguments],
         cwd=ROOT,
-        env={"PATH": "", "DATABASE_URL": system.database_url},
+        env={**os.environ, "DATABASE_URL": system.database_url},  # noqa: TID251 - passed on
         capture_output=True,
         text=True,
         timeout=PATIENCE,

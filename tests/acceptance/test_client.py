@@ -1,4 +1,4 @@
-"""What a user sees of client.py: a copy of it, alone in a folder, against the running service."""
+"""What a user sees of client.py, run by itself against the running service."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OwnSystem = Callable[..., System]
 
 
 class Shell:
-    """Runs a copy of the client in a folder where nothing else of the service is."""
+    """Runs the client in a folder of a user's own, and without a way to the service's modules."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
@@ -51,7 +51,7 @@ class Shell:
 
     def start(self, *arguments: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "client.py", *arguments],
+            [sys.executable, "-I", str(ROOT / "client.py"), *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
