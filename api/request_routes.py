@@ -57,14 +57,15 @@ def requests() -> Response:
 @routes.post("/requests/<request_id>/retry")
 def retry(request_id: str) -> tuple[Response, int]:
     """The failed images only, under the same names."""
-    room_for_images(own_request(request_id).request.failed)
-    return _changed(request_id, request_changes.retry_failed, "retried")
+    found = own_request(request_id)
+    room_for_images(found.request.failed)
+    return _changed(found.request.public_id, request_changes.retry_failed, "retried")
 
 
 @routes.post("/requests/<request_id>/cancel")
 def cancel(request_id: str) -> tuple[Response, int]:
     """What is done stays; the rest ends Failed with the code ``cancelled``."""
-    return _changed(request_id, request_changes.cancel, "cancelled")
+    return _changed(own_id(request_id), request_changes.cancel, "cancelled")
 
 
 @routes.delete("/requests/<request_id>")
@@ -95,9 +96,9 @@ def notify_again(request_id: str) -> tuple[Response, int]:
 
 
 def _changed(
-    request_id: str, change: Callable[[Database, UUID], int | None], counted_as: str
+    public_id: UUID, change: Callable[[Database, UUID], int | None], counted_as: str
 ) -> tuple[Response, int]:
-    my, public_id = service(), own_id(request_id)
+    my = service()
     images = change(my.database, public_id)
     if images is None:
         raise parameters.not_found(public_id)

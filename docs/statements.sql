@@ -1245,23 +1245,37 @@ WHERE
 
 -- api_keys.keys_at_work: The keys with an image that is due in an open request: these take
 -- turns.
-SELECT DISTINCT
-  requests.key_id
-FROM requests
+SELECT
+  keys.id
+FROM (
+  SELECT
+    :param_1 AS id
+  UNION ALL
+  SELECT
+    api_keys.id AS id
+  FROM api_keys
+) AS keys
 WHERE
-  requests.status <> N'Completed'
-  AND requests.is_whole = 1
-  AND (
-    EXISTS(
-      SELECT
-        *
-      FROM images
-      WHERE
-        images.request_id = requests.id
-        AND images.status = N'Pending'
-        AND images.copy_of IS NULL
-        AND images.next_attempt_at <= CAST(DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME()) AS DATETIME2(3))
-    )
+  EXISTS(
+    SELECT
+      *
+    FROM requests
+    WHERE
+      requests.key_id = keys.id
+      AND requests.status <> N'Completed'
+      AND requests.is_whole = 1
+      AND (
+        EXISTS(
+          SELECT
+            *
+          FROM images
+          WHERE
+            images.request_id = requests.id
+            AND images.status = N'Pending'
+            AND images.copy_of IS NULL
+            AND images.next_attempt_at <= CAST(DATEADD(MILLISECOND, :param_4, SYSUTCDATETIME()) AS DATETIME2(3))
+        )
+      )
   );
 
 -- api_keys.add_to_use: Count what the images of keys took, for today; what came without a key is
