@@ -1268,12 +1268,31 @@ WHERE
         EXISTS(
           SELECT
             *
-          FROM images
+          FROM hosts
           WHERE
-            images.request_id = requests.id
-            AND images.status = N'Pending'
-            AND images.copy_of IS NULL
-            AND images.next_attempt_at <= CAST(DATEADD(MILLISECOND, :param_4, SYSUTCDATETIME()) AS DATETIME2(3))
+            hosts.request_id = requests.id
+            AND hosts.number >= (
+              SELECT
+                MIN(images.host_number) AS min_1
+              FROM images
+              WHERE
+                images.request_id = requests.id
+                AND images.status = N'Pending'
+                AND images.copy_of IS NULL
+            )
+            AND (
+              EXISTS(
+                SELECT
+                  *
+                FROM images
+                WHERE
+                  images.request_id = hosts.request_id
+                  AND images.host_number = hosts.number
+                  AND images.status = N'Pending'
+                  AND images.copy_of IS NULL
+                  AND images.next_attempt_at <= CAST(DATEADD(MILLISECOND, :param_5, SYSUTCDATETIME()) AS DATETIME2(3))
+              )
+            )
         )
       )
   );

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from work_queue.models import NO_KEY, ApiKey, Image, Request
-from work_queue.predicates import is_completed, is_due, is_open
+from work_queue.models import NO_KEY, ApiKey, Host, Image, Request
+from work_queue.predicates import is_completed, is_due, is_open, is_pending
 from work_queue.sql_functions import utc_now
 from work_queue.statements import ADD_TO_USE, as_json
 
@@ -228,7 +228,17 @@ def keys_at_work(tx: Connection) -> list[int]:
     """The keys with an image that is due in an open request: these take turns."""
     no_key = sa.select(sa.literal(NO_KEY, sa.BigInteger()).label("id"))
     keys = sa.union_all(no_key, sa.select(ApiKey.id)).subquery("keys")
-    has_due = sa.exists().where(Image.request_id == Request.id, is_due(Image))
+    # By hosts, from the first one that is not done, as a claim looks: so the index of pending
+    # images serves, and what has ended costs nothing.
+    of_host = sa.and_(Image.request_id == Host.request_id, Image.host_number == Host.number)
+    first = sa.select(sa.func.min(Image.host_number)).where(
+        Image.request_id == Request.id, is_pending(Image)
+    )
+    has_due = sa.exists().where(
+        Host.request_id == Request.id,
+        Host.number >= first.correlate(Request).scalar_subquery(),
+        sa.exists().where(of_host, is_due(Image)),
+    )
     # The first such request of each is enough: a key may have thousands.
     is_at_work = sa.exists().where(Request.key_id == keys.c.id, is_open(), has_due)
     return list(tx.scalars(sa.select(keys.c.id).where(is_at_work)))
