@@ -17,6 +17,7 @@ from database import Database
 from tests.integration.conftest import Product as Row
 from tests.integration.conftest import Stores, completed, request_of
 from work_queue import read_queries
+from work_queue.api_keys import keys_at_work
 from work_queue.claims import (
     HEAD_START,
     HEAD_START_SECONDS,
@@ -29,7 +30,7 @@ from work_queue.claims import (
 from work_queue.completion import FinishedRequest, claim_finished, complete_request, finished_images
 from work_queue.expired_claims import count_crash, release_expired
 from work_queue.intake import NewRequest, store_request
-from work_queue.models import Host, Image, Request, Webhook
+from work_queue.models import NO_KEY, Host, Image, Request, Webhook
 from work_queue.notifications import add_webhook, claim_webhook
 from work_queue.outcomes import TIMED_OUT, Outcome, record_outcomes
 from work_queue.statuses import Status
@@ -502,6 +503,7 @@ def test_a_claim_does_not_read_other_people_s_history(database: Database, store:
     if not database.is_embedded:
         pytest.skip("SQLite's own EXPLAIN")
     sa.event.listen(database.engine, "before_cursor_execute", explain)
+    assert database.write(keys_at_work) == [NO_KEY]
     claim(database)
     database.write(claim_finished, "ann", 60)
 
