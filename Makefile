@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo schema migrate key keys revoke verify sqlserver-check test check api-check chaos bench needs clean
+.PHONY: help run demo schema migrate key keys revoke verify sqlserver-check test lint check api-check chaos bench needs clean
 
 help:
 	@echo "make run     start Redis (if none is running), the API and a worker; Ctrl-C stops them"
@@ -47,17 +47,19 @@ verify: $(VENV)/installed
 sqlserver-check: $(VENV)/installed
 	@$(BIN)/python -m commands sqlserver-check
 
+# With coverage always, so that check adds its report and no second run of the tests.
 test: $(VENV)/installed-dev needs
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 4 --dist worksteal
+	$(BIN)/coverage combine --quiet
 
-check: $(VENV)/installed-dev needs
+lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff parse --dialect tsql --format none schema.sql
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 4 --dist worksteal
-	$(BIN)/coverage combine --quiet
+
+check: lint test
 	$(BIN)/coverage report
 
 # The sequences of requests of a run end where work that goes on has changed an answer, so more are made.
