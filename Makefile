@@ -11,7 +11,7 @@ help:
 	@echo "make migrate bring the database to the newest schema version, after an update of the service"
 	@echo "make key     make an API key: NAME=shop; ADMIN=1; RENEW=1; OPTIONS=\"--max-open-images 5000\" (OPTIONS=--help lists them)"
 	@echo "make keys    list the API keys; make revoke NAME=shop ends one at once"
-	@echo "make verify  say whether rows, counters and files agree; FIX=1 removes files that no request has"
+	@echo "make verify  say whether rows, counters and files agree; FIX=1 removes files that no request or image has"
 	@echo "make test    run all tests"
 	@echo "make check   run the lint, the type checks, and the tests with their coverage"
 	@echo "make api-check  hold the API to its description with thousands of made-up requests; some minutes"

@@ -10,6 +10,7 @@ import click
 import settings
 from commands.support import environment
 from database import Database
+from pipeline.unclaimed_files import remove_strays
 from storage import OUTPUT_CSV, Storage, open_storage
 from work_queue.consistency import Counted, counted_requests, is_known, output_names
 from work_queue.statuses import Status
@@ -19,7 +20,7 @@ MAX_SHOWN = 5  # names in one line
 
 
 @click.command()
-@click.option("--fix", "fixes", is_flag=True, help="Remove files that no request has.")
+@click.option("--fix", "fixes", is_flag=True, help="Remove files that no request or image has.")
 def verify(*, fixes: bool) -> None:
     """Say whether rows, counters and files agree; also while the service runs.
 
@@ -30,7 +31,7 @@ def verify(*, fixes: bool) -> None:
     number = wrong = 0
     for request in counted_requests(db):
         number += 1
-        for sentence in _faults(db, storage, request):
+        for sentence in _faults(db, storage, request, fixes=fixes):
             wrong += 1
             print(f"{request.public_id}: {sentence}")
     for sentence in _strays(db, storage, fixes=fixes):
@@ -41,7 +42,7 @@ def verify(*, fixes: bool) -> None:
         raise SystemExit(1)
 
 
-def _faults(db: Database, storage: Storage, request: Counted) -> Iterator[str]:
+def _faults(db: Database, storage: Storage, request: Counted, *, fixes: bool) -> Iterator[str]:
     """What is wrong with a request; of one that is at work only what can't be a moment's."""
     if request.status is not Status.COMPLETED:
         return
@@ -53,7 +54,9 @@ def _faults(db: Database, storage: Storage, request: Counted) -> Iterator[str]:
     if missing := wanted - there:
         yield f"files are missing: {_listed(missing)}."
     if more := there - wanted:
-        yield f"files that no image has: {_listed(more)}, such as of an image that was cancelled."
+        if fixes:
+            remove_strays(db, storage, request, more)
+        yield f"files that no image has: {_listed(more)}; {_done(fixes=fixes)}."
 
 
 def _strays(db: Database, storage: Storage, *, fixes: bool) -> Iterator[str]:
@@ -64,8 +67,11 @@ def _strays(db: Database, storage: Storage, *, fixes: bool) -> Iterator[str]:
             continue
         if fixes:
             storage.remove(stored.public_id)
-        done = "removed" if fixes else "FIX=1 removes them"
-        yield f"{stored.public_id}: files of a request that is not there; {done}."
+        yield f"{stored.public_id}: files of a request that is not there; {_done(fixes=fixes)}."
+
+
+def _done(*, fixes: bool) -> str:
+    return "removed" if fixes else "FIX=1 removes them"
 
 
 def _in_words(counters: tuple[int, ...]) -> str:

@@ -14,7 +14,7 @@ from uuid import UUID
 from database import Database, Unavailable
 from storage import OUTPUT_CSV, Storage
 from work_queue.completion import FinishedRequest
-from work_queue.consistency import is_there, needs_file, output_names
+from work_queue.consistency import Counted, is_completed, is_there, needs_file, output_names
 from work_queue.outcomes import Outcome
 from work_queue.statuses import Status
 
@@ -63,6 +63,17 @@ def of_finished(db: Database, storage: Storage, request: FinishedRequest) -> lis
     there = {name for name in storage.names(request.public_id) if not name.endswith(".part")}
     more = there - {OUTPUT_CSV} - set(output_names(db, request.id))
     return [_version(storage, request.public_id, name) for name in more]
+
+
+def remove_strays(db: Database, storage: Storage, request: Counted, names: Iterable[str]) -> None:
+    """Remove files of a completed request that no image has, also while it is tried again.
+
+    Their versions are taken first: what a retry writes since is another version, and stays.
+    """
+    versions = [_version(storage, request.public_id, name) for name in names]
+    if db.read(is_completed, request.id):
+        named = {OUTPUT_CSV, *output_names(db, request.id)}
+        remove(storage, [version for version in versions if version.name not in named])
 
 
 def remove(storage: Storage, versions: Iterable[Version]) -> None:

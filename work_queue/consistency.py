@@ -87,6 +87,12 @@ def needs_file(tx: Connection, image_id: int) -> bool:
     return tx.scalar(sa.select(Image.id).where(Image.id == image_id, needs)) is not None
 
 
+def is_completed(tx: Connection, request_id: int) -> bool:
+    """Whether all of the request's images have ended, and its output CSV is written."""
+    completed = is_status(Request.status, Status.COMPLETED)
+    return tx.scalar(sa.select(Request.id).where(Request.id == request_id, completed)) is not None
+
+
 def is_there(tx: Connection, public_id: uuid.UUID) -> bool:
     """Whether there is a request with this id that everybody sees."""
     there = sa.select(Request.id).where(Request.public_id == public_id, is_whole())

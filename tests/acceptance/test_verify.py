@@ -49,9 +49,26 @@ def test_counters_and_files_that_do_not_agree_are_named(
         f"{request_id}: its counters say 2 completed and 1 failed of 3, "
         "its images 3 completed and 0 failed of 3.",
         f"{request_id}: files are missing: 1-2.jpg.",
-        f"{request_id}: files that no image has: 9-9.jpg, such as of an image that was cancelled.",
+        f"{request_id}: files that no image has: 9-9.jpg; FIX=1 removes them.",
         "1 requests; 3 wrong.",
     ]
+
+
+def test_files_that_no_image_of_a_request_has_are_removed(
+    own_system: OwnSystem, origin: Origin
+) -> None:
+    system = own_system()
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 2))))
+    system.completed(request_id)
+    stray = system.folder / "processed" / request_id / "9-9.jpg"
+    stray.write_bytes(b"of an image that was cancelled")
+
+    assert (
+        f"{request_id}: files that no image has: 9-9.jpg; removed." in system.verified("--fix")[1]
+    )
+
+    assert not stray.exists()
+    assert system.verified() == (0, "1 requests; nothing wrong.\n")
 
 
 def test_files_of_no_request_are_removed_when_they_are_old(
