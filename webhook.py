@@ -58,7 +58,7 @@ class DeliveryAttempt:
 
 
 def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]:
-    """The body of ``request.completed``, as README shows it, in less than MAX_BODY bytes."""
+    """The body of ``request.completed``, as docs/api.md shows it, in less than MAX_BODY bytes."""
     request = db.read(read_queries.get_request, request_id)
     base, public_id = settings.public_base_url, request.public_id
     asked = ReadingOptions.stored(request.reading, request.url_column)

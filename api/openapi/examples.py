@@ -1,4 +1,4 @@
-"""The job that all examples show: README's, at an address of its own."""
+"""The job that all examples show: that of docs/api.md, at an address of its own."""
 
 from __future__ import annotations
 
