@@ -45,6 +45,7 @@ from api.service import Service, install, service
 from database import Database, Unavailable
 from outbound import BlockedHosts, HttpClient
 from settings import Settings
+from shops import SHOPS
 from storage import StorageFull, StorageUnavailable, check_folders, open_storage
 
 logger = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ def _service(chosen: Settings) -> Service:
 
 def _page() -> Response:
     """It compares each image with its original, which the browser loads from where that is."""
-    response = Response(render_template("index.html"), mimetype="text/html")
+    response = Response(render_template("index.html", shops=SHOPS), mimetype="text/html")
     response.headers["Content-Security-Policy"] = f"{CONTENT_POLICY}; img-src 'self' http: https:"
     return response
 

@@ -25,10 +25,11 @@ export function beginPreview() {
     formData.delete("url_column"); // a name may have a comma in it
     for (const name of urlColumns) formData.append("url_column", name);
   });
-  for (const field of $("options").querySelectorAll("[data-reading]")) {
+  for (const field of $("form").querySelectorAll("[data-reading]")) {
     field.addEventListener("change", () => {
       if (field.name === "url_column") urlColumns = null;
-      preview();
+      if (field.name === "source_url") previewAnew();
+      else preview();
     });
   }
 }
@@ -48,7 +49,8 @@ async function preview() {
   const [file] = $("file").files;
   asked += 1;
   const mine = asked;
-  if (!file || file.size > Math.min(MAX_BYTES, Number($("form").dataset.maxBytes))) return;
+  if (!file && !($("source").value && $("source").validity.valid)) return;
+  if (file?.size > Math.min(MAX_BYTES, Number($("form").dataset.maxBytes))) return;
   say("columns-found", "Looking at the columns …");
   try {
     const body = new FormData($("form"));

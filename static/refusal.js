@@ -6,7 +6,7 @@ const MOST_LISTED = 100; // problems of one answer
 
 export function refuse(title, detail, faults = [], field = "") {
   show(
-    faults.length ? "This CSV can’t be taken as it is" : title,
+    faults.length ? "This table can’t be taken as it is" : title,
     faults.length ? invitation(faults.length) : detail,
     faults,
   );
@@ -60,8 +60,8 @@ function faultRow({ row, line, column, message, hint }) {
 }
 
 function mark(field) {
-  for (const input of $("options").querySelectorAll("[name]")) {
+  for (const input of $("form").querySelectorAll("[name]")) {
     input.setAttribute("aria-invalid", input.name === field);
-    if (input.name === field) $("options").open = true;
+    if (input.name === field && input.closest("#options")) $("options").open = true;
   }
 }

@@ -1,6 +1,7 @@
 // Shows what GET /status answers of a request: how far it is, what it saved, and its files.
 
 import { showActions } from "./actions.js";
+import { offerImportCheck } from "./import_check.js";
 import { showWebhook } from "./webhook.js";
 import { $, counted, inBytes, inTime, local, numbers, say } from "./words.js";
 
@@ -21,6 +22,8 @@ export function showRequest(request, address) {
   showFiles(request);
   showActions(request);
   showWebhook(request.webhook);
+  say("catalogue", inCatalogue(request));
+  offerImportCheck(request);
   announce(request);
 }
 
@@ -41,6 +44,21 @@ function inWords({ created_at, options }) {
     max_width && `at most ${numbers.format(max_width)} pixels wide`,
     max_height && `at most ${numbers.format(max_height)} pixels high`,
     keep_dimensions && "with all their pixels",
+    options.for && `for ${shopName(options.for)}`,
+  ].filter(Boolean).join(" · ");
+}
+
+const shopName = (target) =>
+  [...$("target").options].find(({ value }) => value === target)?.text ?? target;
+
+/** What is wrong with the catalogue itself; report.csv says of which images. */
+function inCatalogue({ faults }) {
+  const { dead_links, shared_pictures, lost_pixels, missed_targets } = faults ?? {};
+  return [
+    dead_links && `${counted(dead_links, "link is", "links are")} dead`,
+    shared_pictures && `${counted(shared_pictures, "image is", "images are")} the same picture as another product’s`,
+    lost_pixels && `${counted(lost_pixels, "image has", "images have")} fewer pixels now`,
+    missed_targets && `${counted(missed_targets, "image is", "images are")} larger than asked for`,
   ].filter(Boolean).join(" · ");
 }
 

@@ -1,4 +1,4 @@
-// Sends a CSV that somebody chose or dropped.
+// Sends a table that somebody chose or dropped, or the address of one.
 
 import { beginPreview, endPreview, previewAnew } from "./preview.js";
 import { refuse } from "./refusal.js";
@@ -7,12 +7,14 @@ import { $, inBytes, parsed, say } from "./words.js";
 /** Calls ``taken`` with the id of the request that an upload became. */
 export function beginUploads(taken) {
   $("file").addEventListener("change", choose);
+  $("source").addEventListener("input", name);
   $("form").addEventListener("submit", (event) => send(event, taken));
   // A field in closed options could not show what is wrong with it.
   $("options").addEventListener("invalid", () => { $("options").open = true; }, true);
   for (const name of ["dragover", "dragleave"]) document.addEventListener(name, dragOver);
   document.addEventListener("drop", drop);
   beginPreview();
+  name();
   showChosen(); // a reload may keep it
 }
 
@@ -22,7 +24,19 @@ function showChosen() {
   say("chosen", file ? `${file.name} (${inBytes(file.size)})` : "or drop it here");
 }
 
+/** An address stands in place of a file. */
+function name() {
+  $("file").required = !$("source").value;
+  if ($("source").value && $("file").value) {
+    $("file").value = "";
+    showChosen();
+    endPreview();
+  }
+}
+
 function choose() {
+  if ($("file").files.length) $("source").value = "";
+  $("file").required = !$("source").value;
   $("refused").hidden = true;
   showChosen();
   previewAnew();
@@ -38,7 +52,7 @@ function drop(event) {
   const { files } = event.dataTransfer;
   if ($("start").hidden || $("send").disabled || !files.length) return;
   if (files.length > 1) {
-    refuse("One CSV at a time", "Several files were dropped. Please drop one of them.");
+    refuse("One file at a time", "Several files were dropped. Please drop one of them.");
     return;
   }
   $("file").files = files;
@@ -48,7 +62,7 @@ function drop(event) {
 function send(event, taken) {
   event.preventDefault();
   const most = Number($("form").dataset.maxBytes);
-  const { size } = $("file").files[0];
+  const size = $("file").files[0]?.size ?? 0;
   if (size > most) {
     refuse("The file is too large", `It has ${inBytes(size)}; ${inBytes(most)} are taken at most.`);
     return;
@@ -70,7 +84,7 @@ function showSending(isSending) {
     $("refused").hidden = true;
     endPreview();
   }
-  say("sent", isSending ? "Sending the file …" : "");
+  say("sent", isSending ? "Sending …" : "");
 }
 
 function showSent({ loaded, total }) {
@@ -79,7 +93,7 @@ function showSent({ loaded, total }) {
     return;
   }
   $("sent-part").removeAttribute("value");
-  say("sent", "Sent. The service is reading the CSV …");
+  say("sent", "Sent. The service is reading the table …");
 }
 
 function answered(sending, taken) {
@@ -87,6 +101,7 @@ function answered(sending, taken) {
   const answer = parsed(sending.responseText);
   if (sending.status === 202 && answer) {
     $("form").reset();
+    name();
     showChosen();
     previewAnew();
     taken(answer.request_id);

@@ -1,0 +1,103 @@
+"""What a person with a shop does in a browser: names it, gives a sheet's address, checks."""
+
+from __future__ import annotations
+
+import io
+
+from openpyxl import Workbook
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
+
+from tests.acceptance.page import Page
+from tests.conftest import photo, photo_urls
+from tests.origin import Origin, content
+from tests.system import System, csv_of, eventually
+
+
+def unfold(page: Page, element_id: str) -> None:
+    page.part(element_id).find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
+
+
+def test_a_shop_sets_what_somebody_left_open(page: Page, origin: Origin) -> None:
+    webp = origin.on("/for-a-shop.webp", content(photo(5, format="WEBP")))
+    Select(page.named("for")).select_by_visible_text("Magento")
+
+    page.upload(csv_of(("Cup", webp)))
+
+    page.says("state", "Completed")
+    assert "as JPEG, PNG or GIF · for Magento" in page.text("about")
+
+
+def test_what_somebody_chose_is_kept_whatever_suits_the_shop(page: Page, origin: Origin) -> None:
+    (url,) = photo_urls(origin, 1)
+    Select(page.named("for")).select_by_visible_text("Magento")
+    unfold(page, "options")
+    Select(page.named("format")).select_by_value("webp")
+    Select(page.named("names")).select_by_value("position")
+
+    page.upload(csv_of(("Cup", url)))
+
+    page.says("state", "Completed")
+    assert "as WEBP" in page.text("about")
+
+
+def test_a_table_on_the_web_is_taken_by_its_address(page: Page, origin: Origin) -> None:
+    (url,) = photo_urls(origin, 1)
+    table = origin.on("/table.csv", content(csv_of(("Cup", url)).encode()))
+    page.choose(csv_of(("Vase", url)))
+
+    page.part("source").send_keys(table, Keys.TAB)
+
+    page.says("columns-found", "1 row with 1 image found.")
+    assert page.text("chosen") == "or drop it here"
+    page.part("send").click()
+    page.says("state", "Completed")
+    assert page.text("job-title") == "table.csv"
+
+
+def test_a_workbook_is_taken_and_comes_back(page: Page, origin: Origin) -> None:
+    (url,) = photo_urls(origin, 1)
+    book = Workbook()
+    book.active.append(["Title", "Image Src"])
+    book.active.append(["Cup", url])
+    packed = io.BytesIO()
+    book.save(packed)
+    path = page.folder / "products.xlsx"
+    path.write_bytes(packed.getvalue())
+
+    page.part("file").send_keys(str(path))
+    page.columns_are_known()
+    page.part("send").click()
+
+    page.says("state", "Completed")
+    unfold(page, "files")
+    link = page.part("files").find_element(By.LINK_TEXT, "import.xlsx")
+    assert str(link.get_property("href")).endswith("/import.xlsx")
+
+
+def test_an_import_check_says_what_the_shop_may_refuse(
+    page: Page, system: System, origin: Origin
+) -> None:
+    webp = origin.on("/to-check.webp", content(photo(5, format="WEBP")))
+    request_id = system.accepted(csv_of(("Cup", webp), ("Mug", origin.url("/gone.jpg"))))
+    system.completed(request_id)
+    page.open(f"{page.url}/#{request_id}")
+    page.says("state", "Completed")
+    assert page.text("catalogue") == "1 link is dead"
+
+    unfold(page, "import-check")
+    Select(page.part("target")).select_by_visible_text("Magento")
+
+    page.says("check-words", "2 images were looked at: 3 findings.")
+    found = page.cells("findings")[1:]
+    assert [row[0] for row in found] == ["all", "row 1, 1", "row 2, 1"]
+    assert "The format of the image is WebP: Magento refuses that" in found[1][1]
+    assert found[1][2].startswith("certain: Magento")
+    source = page.part("finding-rows").find_elements(By.TAG_NAME, "a")[-1]
+    assert str(source.get_property("href")).startswith("https://github.com/magento/")
+    assert "Add/Update" in page.text("advice")
+
+    Select(page.part("target")).select_by_visible_text("choose one")
+    eventually(lambda: not page.text("check-words"))
+    assert not page.complains()
