@@ -9,6 +9,7 @@ import { beginImportCheck } from "./import_check.js";
 import { begin } from "./session.js";
 import { beginUploads } from "./upload.js";
 import { Watch } from "./watch.js";
+import { beginWebhookTest } from "./webhook.js";
 import { $, say, sayOrHide } from "./words.js";
 
 const AHEAD = { rootMargin: "600px" }; // more images are loaded before somebody waits for them
@@ -53,5 +54,6 @@ beginFilters((chosen) => watch?.choose(chosen));
 beginActions(() => watch, () => { location.hash = $("to-jobs").hidden ? "" : JOBS; });
 beginJobs();
 beginImportCheck();
+beginWebhookTest();
 window.addEventListener("hashchange", follow);
 begin(follow);

@@ -54,12 +54,13 @@ const shopName = (target) =>
 /** What is wrong with the catalogue itself; report.csv says of which images. */
 function inCatalogue({ faults }) {
   const { dead_links, shared_pictures, lost_pixels, missed_targets } = faults ?? {};
-  return [
+  const found = [
     dead_links && `${counted(dead_links, "link is", "links are")} dead`,
     shared_pictures && `${counted(shared_pictures, "image is", "images are")} the same picture as another product’s`,
     lost_pixels && `${counted(lost_pixels, "image has", "images have")} fewer pixels now`,
     missed_targets && `${counted(missed_targets, "image is", "images are")} larger than asked for`,
   ].filter(Boolean).join(" · ");
+  return found && `In the catalogue: ${found}. report.csv says of which.`;
 }
 
 function showCounters({ progress, bytes_in, bytes_out, saved_percent }) {

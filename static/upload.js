@@ -8,6 +8,7 @@ import { $, inBytes, parsed, say } from "./words.js";
 export function beginUploads(taken) {
   $("file").addEventListener("change", choose);
   $("source").addEventListener("input", name);
+  $("sample").addEventListener("click", takeSample);
   $("form").addEventListener("submit", (event) => send(event, taken));
   // A field in closed options could not show what is wrong with it.
   $("options").addEventListener("invalid", () => { $("options").open = true; }, true);
@@ -56,6 +57,16 @@ function drop(event) {
     return;
   }
   $("file").files = files;
+  choose();
+}
+
+/** A small table with pictures that are on the web. */
+async function takeSample() {
+  const answer = await fetch("static/sample.csv").catch(() => null);
+  if (!answer?.ok) return;
+  const taken = new DataTransfer();
+  taken.items.add(new File([await answer.blob()], "sample.csv", { type: "text/csv" }));
+  $("file").files = taken.files;
   choose();
 }
 

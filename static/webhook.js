@@ -1,6 +1,31 @@
 // What became of a request's webhook: in a sentence, and each attempt.
 
+import { askFor } from "./service.js";
 import { $, inTime, numbers, say } from "./words.js";
+
+/** Whether a receiver gets what is sent, before a job needs it. */
+export function beginWebhookTest() {
+  const { webhook_url: field } = $("form").elements;
+  field.addEventListener("input", () => say("tested", ""));
+  $("test-webhook").addEventListener("click", async () => {
+    if (!field.value || !field.reportValidity()) {
+      field.focus();
+      return;
+    }
+    say("tested", "One moment …");
+    const body = new FormData();
+    body.set("webhook_url", field.value);
+    try {
+      say("tested", tested(await askFor("webhooks/test", { method: "POST", body })));
+    } catch (trouble) {
+      say("tested", trouble.message);
+    }
+  });
+}
+
+const tested = ({ delivered, status_code, duration_ms, error }) => delivered
+  ? `It took the test: ${status_code}, after ${numbers.format(duration_ms)} ms.`
+  : error;
 
 export function showWebhook(webhook) {
   $("webhook-panel").hidden = !webhook;

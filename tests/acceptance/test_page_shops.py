@@ -84,7 +84,7 @@ def test_an_import_check_says_what_the_shop_may_refuse(
     system.completed(request_id)
     page.open(f"{page.url}/#{request_id}")
     page.says("state", "Completed")
-    assert page.text("catalogue") == "1 link is dead"
+    assert page.text("catalogue") == "In the catalogue: 1 link is dead. report.csv says of which."
 
     unfold(page, "import-check")
     Select(page.part("target")).select_by_visible_text("Magento")
@@ -101,3 +101,24 @@ def test_an_import_check_says_what_the_shop_may_refuse(
     Select(page.part("target")).select_by_visible_text("choose one")
     eventually(lambda: not page.text("check-words"))
     assert not page.complains()
+
+
+def test_a_sample_is_there_to_look_at(page: Page) -> None:
+    page.part("sample").click()
+
+    page.says("columns-found", "3 rows with 4 images found.")
+    assert page.text("chosen").startswith("sample.csv")
+
+
+def test_a_webhook_is_tried_before_a_job_needs_it(page: Page, origin: Origin) -> None:
+    hook, deaf = origin.on("/hook", content()), origin.on("/deaf", content(status=404))
+    unfold(page, "options")
+
+    page.named("webhook_url").send_keys(hook)
+    page.part("test-webhook").click()
+    page.says("tested", "It took the test: 200")
+
+    page.named("webhook_url").clear()
+    page.named("webhook_url").send_keys(deaf)
+    page.part("test-webhook").click()
+    page.says("tested", "The receiver answered 404.")
