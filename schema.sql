@@ -41,8 +41,8 @@ BEGIN
     );
 END;
 IF OBJECT_ID(N'dbo.requests') IS NULL AND NOT EXISTS (SELECT 1 FROM dbo.alembic_version)
-    INSERT INTO dbo.alembic_version (version_num) VALUES ('0012');
-IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0012')
+    INSERT INTO dbo.alembic_version (version_num) VALUES ('0013');
+IF NOT EXISTS (SELECT 1 FROM dbo.alembic_version WHERE version_num = '0013')
 BEGIN
     RAISERROR (N'The database is of another version: run make migrate.', 16, 1);
     SET NOEXEC ON;
@@ -273,6 +273,37 @@ BEGIN
         CONSTRAINT fk_webhook_attempts_webhooks FOREIGN KEY (webhook_id)
             REFERENCES dbo.webhooks (id) ON DELETE CASCADE
     );
+END
+GO
+
+-- Hosts whose images nobody claims until an operator ends the pause; * is every host.
+IF OBJECT_ID(N'dbo.pauses') IS NULL
+BEGIN
+    CREATE TABLE dbo.pauses (
+        host NVARCHAR(255) NOT NULL,
+        paused_at DATETIME2(3) NOT NULL,
+        CONSTRAINT pk_pauses PRIMARY KEY (host)
+    );
+END
+GO
+
+-- What each worker process has counted in some seconds, kept for some hours: images that ended, and attempts that are to
+-- be tried again, by host and code; images that went well together, with neither.
+IF OBJECT_ID(N'dbo.tallies') IS NULL
+BEGIN
+    CREATE TABLE dbo.tallies (
+        id BIGINT NOT NULL IDENTITY(1,1),
+        counted_at DATETIME2(3) NOT NULL,
+        worker NVARCHAR(100) NOT NULL,
+        host NVARCHAR(255) NOT NULL,
+        code NVARCHAR(50) NOT NULL,
+        ended INT NOT NULL,
+        retried INT NOT NULL,
+        CONSTRAINT pk_tallies PRIMARY KEY (id)
+    );
+    -- For the operator's page, which reads some hours, and for what forgets the hours before.
+    CREATE INDEX ix_tallies_counted_at ON dbo.tallies (counted_at)
+        INCLUDE (worker, host, code, ended, retried);
 END
 GO
 

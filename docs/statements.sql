@@ -334,6 +334,7 @@ CROSS APPLY (
                 AND images.status = N'Pending' AND images.copy_of IS NULL
         )
         AND (hosts.rests_until IS NULL OR hosts.rests_until <= CAST(SYSUTCDATETIME() AS DATETIME2(3)))
+        AND NOT EXISTS (SELECT 1 FROM pauses WHERE pauses.host IN (hosts.host, N'*'))
         AND hosts.host NOT IN (SELECT host FROM OPENJSON(:hosts) WITH (host NVARCHAR(255) '$'))
         AND (requests.id NOT IN (SELECT id FROM OPENJSON(:capped) WITH (id BIGINT '$')) OR hosts.host IN (SELECT host FROM OPENJSON(:known) WITH (host NVARCHAR(255) '$')))
         AND EXISTS (
@@ -1280,6 +1281,15 @@ WHERE
                 AND images.status = N'Pending'
                 AND images.copy_of IS NULL
             )
+            AND NOT (
+              EXISTS(
+                SELECT
+                  *
+                FROM pauses
+                WHERE
+                  pauses.host IN (hosts.host, '*')
+              )
+            )
             AND (
               EXISTS(
                 SELECT
@@ -1399,6 +1409,145 @@ SELECT
 FROM api_keys
 ORDER BY
   api_keys.id;
+
+-- pauses.pause: Pause a host, or ALL_WORK; one that is paused stays so.
+SELECT
+  pauses.host
+FROM pauses
+WHERE
+  pauses.host = :host_1;
+INSERT INTO pauses (
+  host,
+  paused_at
+)
+VALUES
+  (:host, CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)));
+
+-- pauses.work_is_paused: Whether all work is paused.
+SELECT
+  pauses.host
+FROM pauses
+WHERE
+  pauses.host = :host_1;
+
+-- pauses.find_pauses: All of them; their cost grows with the hosts of open requests, and the
+-- images that wait.
+SELECT
+  pauses.host,
+  pauses.paused_at,
+  (
+    SELECT
+      COUNT(*) AS count_1
+    FROM requests
+    JOIN hosts
+      ON hosts.request_id = requests.id
+    JOIN images
+      ON images.request_id = requests.id AND images.host_number = hosts.number
+    WHERE
+      requests.status <> N'Completed'
+      AND requests.is_whole = 1
+      AND images.status = N'Pending'
+      AND images.copy_of IS NULL
+      AND hosts.host = pauses.host
+  ) AS anon_1
+FROM pauses
+ORDER BY
+  pauses.host;
+
+-- pauses.resume: End a pause; False where there was none.
+DELETE FROM pauses
+WHERE
+  pauses.host = :host_1;
+
+-- tallies.add_tallies: Add what a process has counted, and remove what is old, of any process.
+INSERT INTO tallies (counted_at, worker, host, code, ended, retried)
+SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)), :worker, host, code, ended, retried
+FROM OPENJSON(:rows) WITH (host NVARCHAR(255), code NVARCHAR(50), ended INTEGER, retried INTEGER) AS given;
+DELETE TOP (1000) FROM tallies WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
+WHERE counted_at < CAST(DATEADD(millisecond, :since, SYSUTCDATETIME()) AS DATETIME2(3));
+
+-- tallies.find_failures: What failed most in the last hour, then in all hours that are kept.
+SELECT
+TOP 100
+  tallies.host,
+  tallies.code,
+  SUM(
+    CASE
+      WHEN (
+        tallies.counted_at > CAST(DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME()) AS DATETIME2(3))
+      )
+      THEN tallies.ended
+      ELSE :param_3
+    END
+  ) AS failed_last_hour,
+  SUM(
+    CASE
+      WHEN (
+        tallies.counted_at > CAST(DATEADD(MILLISECOND, :param_4, SYSUTCDATETIME()) AS DATETIME2(3))
+      )
+      THEN tallies.retried
+      ELSE :param_5
+    END
+  ) AS retried_last_hour,
+  SUM(tallies.ended) AS failed,
+  SUM(tallies.retried) AS retried
+FROM tallies
+WHERE
+  tallies.counted_at > CAST(DATEADD(MILLISECOND, :param_6, SYSUTCDATETIME()) AS DATETIME2(3))
+  AND tallies.code <> :code_1
+GROUP BY
+  tallies.host,
+  tallies.code
+ORDER BY
+  SUM(
+    CASE
+      WHEN (
+        tallies.counted_at > CAST(DATEADD(MILLISECOND, :param_2, SYSUTCDATETIME()) AS DATETIME2(3))
+      )
+      THEN tallies.ended
+      ELSE :param_3
+    END
+  ) + SUM(
+    CASE
+      WHEN (
+        tallies.counted_at > CAST(DATEADD(MILLISECOND, :param_4, SYSUTCDATETIME()) AS DATETIME2(3))
+      )
+      THEN tallies.retried
+      ELSE :param_5
+    END
+  ) DESC,
+  SUM(tallies.ended) + SUM(tallies.retried) DESC,
+  tallies.host,
+  tallies.code;
+
+-- tallies.find_workers: The processes that have counted something in the last minutes, or hold
+-- images now.
+SELECT
+  tallies.worker,
+  SUM(tallies.ended) AS sum_1,
+  MAX(tallies.counted_at) AS max_1
+FROM tallies
+WHERE
+  tallies.counted_at > CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3))
+GROUP BY
+  tallies.worker;
+SELECT
+  CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3)) AS anon_1,
+  images.claimed_by,
+  COUNT(*) AS count_1
+FROM images
+WHERE
+  images.status = N'Processing'
+  AND images.lease_until >= CAST(DATEADD(MILLISECOND, :param_3, SYSUTCDATETIME()) AS DATETIME2(3))
+GROUP BY
+  images.claimed_by;
+
+-- tallies.images_per_second: How many images ended a second, of late.
+SELECT
+  COALESCE(SUM(tallies.ended), :coalesce_2) AS coalesce_1
+FROM tallies
+WHERE
+  tallies.counted_at > CAST(DATEADD(MILLISECOND, :param_1, SYSUTCDATETIME()) AS DATETIME2(3));
 
 -- removal.claim_removal: Claim a request that was deleted, or left half-written.
 SELECT

@@ -6,13 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 from typing import NamedTuple, Self
 from uuid import UUID
 
-import metrics
 from database import Database, Unavailable
 from pipeline.lease_renewal import LeaseRenewal
+from pipeline.tally import Tally
 from pipeline.unclaimed_files import remove_lost
 from settings import MIB
 from storage import Storage
@@ -54,6 +53,7 @@ class ResultWriter:
         self._database, self._storage, self._leases = db, storage, leases
         self._worker, self._lease_seconds = worker, lease_seconds
         self._when_request_ends = when_request_ends
+        self._tally = Tally(db, worker=worker)
         self._posted: list[Result] = []
         self._waiting_bytes = 0
         self._changed = threading.Condition()
@@ -98,7 +98,8 @@ class ResultWriter:
     def _run(self) -> None:
         try:
             while self._write_next_batch():
-                pass
+                self._tally.record_when_due()
+            self._tally.record()
         except Exception as error:  # raised in the main thread, at its next post()
             with self._changed:
                 self._failure = error
@@ -166,7 +167,7 @@ class ResultWriter:
         lost = {id(outcome) for outcome in recorded.lost}
         kept = [outcome for outcome in outcomes if id(outcome) not in lost]
         _log(kept)
-        _count(kept)
+        self._tally.count(kept)
         return True
 
 
@@ -187,22 +188,3 @@ def _log(outcomes: Sequence[Outcome]) -> None:
 def _bytes_saved(completed: Outcome) -> int:
     columns = completed.columns
     return int(columns["input_bytes"]) - int(columns["output_bytes"])
-
-
-def _count(outcomes: Sequence[Outcome]) -> None:
-    for outcome in outcomes:
-        columns = outcome.columns
-        code = columns.get("error_code", "")
-        if outcome.status is Status.COMPLETED:
-            metrics.IMAGES.add(1, "completed", "")
-            metrics.BYTES_IN.add(columns["input_bytes"])
-            metrics.BYTES_OUT.add(columns["output_bytes"])
-        elif code:
-            metrics.IMAGES.add(1, "failed" if outcome.ends_image else "retry", _counted_as(code))
-
-
-def _counted_as(code: str) -> str:
-    """A server may answer any number as its status; those of no standard count as one."""
-    status = code.removeprefix("http_")
-    is_odd = status.isdecimal() and int(status) not in set(HTTPStatus)
-    return "http_other" if is_odd else code

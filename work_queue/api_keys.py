@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from work_queue.models import NO_KEY, ApiKey, Host, Image, Request
-from work_queue.predicates import is_completed, is_due, is_open, is_pending
+from work_queue.predicates import is_completed, is_due, is_open, is_paused, is_pending
 from work_queue.sql_functions import utc_now
 from work_queue.statements import ADD_TO_USE, as_json
 
@@ -237,6 +237,7 @@ def keys_at_work(tx: Connection) -> list[int]:
     has_due = sa.exists().where(
         Host.request_id == Request.id,
         Host.number >= first.correlate(Request).scalar_subquery(),
+        sa.not_(is_paused(Host.host)),
         sa.exists().where(of_host, is_due(Image)),
     )
     # The first such request of each is enough: a key may have thousands.

@@ -27,7 +27,10 @@ MAX_URL_COLUMN = 1000
 MAX_WEBHOOK_URL = 2000
 MAX_READING = 4000
 MAX_KEY_NAME = 100
+MAX_WORKER = 100
+MAX_CODE = 50
 
+ALL_WORK = "*"  # in the place of a host, which no URL has
 NO_KEY = 0  # the key of requests that came without one, where the service is open
 
 NAMES = {
@@ -142,7 +145,7 @@ class Request(Base):
     created_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
     served_at: Mapped[datetime | None]
-    claimed_by: Mapped[str | None] = text(100)
+    claimed_by: Mapped[str | None] = text(MAX_WORKER)
     lease_until: Mapped[datetime | None]
     max_bytes: Mapped[int | None]
     keep_dimensions: Mapped[bool] = mapped_column(server_default=sa.false())
@@ -249,10 +252,10 @@ class Image(Base):
     attempts: Mapped[int]
     crash_count: Mapped[int]
     next_attempt_at: Mapped[datetime]
-    claimed_by: Mapped[str | None] = text(100)
+    claimed_by: Mapped[str | None] = text(MAX_WORKER)
     lease_until: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
-    error_code: Mapped[str | None] = text(50)
+    error_code: Mapped[str | None] = text(MAX_CODE)
     error_message: Mapped[str | None] = text(MAX_ERROR)
     output_name: Mapped[str | None] = text(MAX_OUTPUT_NAME)
     input_bytes: Mapped[int | None]
@@ -299,7 +302,7 @@ class Webhook(Base):
     status: Mapped[Status]
     attempts: Mapped[int]
     next_attempt_at: Mapped[datetime]
-    claimed_by: Mapped[str | None] = text(100)
+    claimed_by: Mapped[str | None] = text(MAX_WORKER)
     lease_until: Mapped[datetime | None]
     __table_args__ = (
         one_of(Status.PENDING, Status.PROCESSING, Status.DELIVERED, Status.FAILED),
@@ -320,3 +323,39 @@ class WebhookAttempt(Base):
     duration_ms: Mapped[int]
     error: Mapped[str | None] = text(MAX_ERROR)
     __table_args__ = (sa.PrimaryKeyConstraint("webhook_id", "number"),)
+
+
+class Pause(Base):
+    """A host whose images nobody claims until an operator ends the pause; ALL_WORK is every host.
+
+    The host is as in ``hosts``: in lower case, with the port where the URLs have one.
+    """
+
+    __tablename__ = "pauses"
+    host: Mapped[str] = mapped_column(sa.Unicode(MAX_HOST), primary_key=True)
+    paused_at: Mapped[datetime]
+
+
+class Tally(Base):
+    """What one worker process has counted in some seconds: images that ended, and attempts that
+    are to be tried again.
+
+    Failures are counted by host and code, an empty host being the rest of the hosts; images that
+    went well together, with neither. Rows are kept for some hours.
+    """
+
+    __tablename__ = "tallies"
+    id: Mapped[int] = identity()
+    counted_at: Mapped[datetime]
+    worker: Mapped[str] = text(MAX_WORKER)
+    host: Mapped[str] = text(MAX_HOST)
+    code: Mapped[str] = text(MAX_CODE)
+    ended: Mapped[int]
+    retried: Mapped[int]
+    __table_args__ = (
+        sa.Index(
+            "ix_tallies_counted_at",
+            "counted_at",
+            mssql_include=["worker", "host", "code", "ended", "retried"],
+        ),
+    )

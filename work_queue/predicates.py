@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from work_queue.models import Image, Request
+from work_queue.models import ALL_WORK, Image, Pause, Request
 from work_queue.sql_functions import utc_now
 from work_queue.statuses import Status, is_status
 
@@ -27,6 +27,12 @@ def is_pending(table: Any) -> Condition:
 def is_due(table: Any) -> Condition:
     """It can be claimed now."""
     return sa.and_(is_pending(table), table.next_attempt_at <= utc_now())
+
+
+def is_paused(host: Any) -> Condition:
+    """An operator has paused this host, or all work."""
+    all_work = sa.literal_column(f"'{ALL_WORK}'", sa.Unicode())
+    return sa.exists().where(Pause.host.in_([host, all_work]))
 
 
 def is_expired(table: Any) -> Condition:

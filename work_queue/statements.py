@@ -20,7 +20,7 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.engine import Connection, CursorResult
 
 from work_queue.column_types import Milliseconds
-from work_queue.models import Figures, Image, Request
+from work_queue.models import ALL_WORK, Figures, Image, Request, Tally
 
 KEEP_COUNT = {"preserve_rowcount": True}  # which a driver may forget with the closed cursor
 Types = Mapping[str, str]  # of the members of a JSON row, as T-SQL spells them
@@ -160,7 +160,7 @@ def _next_host(started: str) -> Statement:
     The requests of a key are in line by the time when they were served last, in the order of the
     index of open requests. Hosts are worked in the order of their numbers: those before the first
     one with a pending image are done, and are not looked at again. Of a capped request only the
-    known hosts are chosen, and none that rests of any.
+    known hosts are chosen, and of any none that rests or is paused.
     """
     host = """
     FROM hosts
@@ -171,6 +171,7 @@ def _next_host(started: str) -> Statement:
                 AND images.status = {pending} AND images.copy_of IS NULL
         )
         AND (hosts.rests_until IS NULL OR hosts.rests_until <= {now})
+        AND NOT EXISTS (SELECT 1 FROM pauses WHERE pauses.host IN (hosts.host, {all_work}))
         AND hosts.host NOT IN (SELECT {excluded})
         AND (requests.id NOT IN (SELECT {capped}) OR hosts.host IN (SELECT {known}))
         AND EXISTS (
@@ -187,6 +188,7 @@ def _next_host(started: str) -> Statement:
     requests.total - requests.completed - requests.failed AS remaining"""
     of_sqlite = host.format(
         pending="'Pending'",
+        all_work=f"'{ALL_WORK}'",
         excluded="value FROM json_each(:hosts)",
         capped="value FROM json_each(:capped)",
         known="value FROM json_each(:known)",
@@ -194,6 +196,7 @@ def _next_host(started: str) -> Statement:
     )
     of_sql_server = host.format(
         pending="N'Pending'",
+        all_work=f"N'{ALL_WORK}'",
         excluded="host FROM OPENJSON(:hosts) WITH (host NVARCHAR(255) '$')",
         capped="id FROM OPENJSON(:capped) WITH (id BIGINT '$')",
         known="host FROM OPENJSON(:known) WITH (host NVARCHAR(255) '$')",
@@ -516,5 +519,34 @@ UPDATE hosts {_set_timeouts(sql_server_later(f"1000 * POWER(2, {RESTS})"))}
 FROM {sql_server_rows(TIMEOUTS)}
 INNER LOOP JOIN hosts WITH (ROWLOCK, UPDLOCK, FORCESEEK (pk_hosts (request_id, number)))
     ON hosts.request_id = given.request_id AND hosts.number = given.number
+""",
+)
+
+# --- tallies ------------------------------------------------------------------------------------
+
+TALLY = types_of(Tally, ("host", "code", "ended", "retried"))
+TALLY_COLUMNS = "counted_at, worker, host, code, ended, retried"
+ADD_TALLIES = Statement(
+    sqlite=f"""
+INSERT INTO tallies ({TALLY_COLUMNS})
+SELECT {SQLITE_NOW}, :worker, host, code, ended, retried
+FROM {sqlite_rows(TALLY)}
+""",
+    sql_server=f"""
+INSERT INTO tallies ({TALLY_COLUMNS})
+SELECT {SQL_SERVER_NOW}, :worker, host, code, ended, retried
+FROM {sql_server_rows(TALLY)}
+""",
+)
+
+# Those at the beginning of the index; what another process is removing just now is passed over.
+FORGET_TALLIES = Statement(
+    sqlite=f"""
+DELETE FROM tallies
+WHERE counted_at < {sqlite_later(":since")}
+""",
+    sql_server=f"""
+DELETE TOP (1000) FROM tallies WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
+WHERE counted_at < {sql_server_later(":since")}
 """,
 )

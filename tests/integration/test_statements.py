@@ -26,7 +26,7 @@ from sqlalchemy.sql.selectable import TextualSelect
 from database import Database
 from tests.conftest import empty_database
 from tests.integration.conftest import Product, completed
-from work_queue import api_keys, intake, read_queries
+from work_queue import api_keys, intake, pauses, read_queries, tallies
 from work_queue import statements as statements_module
 from work_queue.api_keys import Use
 from work_queue.bulk_insert import BulkInsert
@@ -119,6 +119,7 @@ def whole_job(database: Database) -> None:
     assert database.write(delete, new.public_id, 60)
     database.write(hide_old, NO_KEY, 30)
     keys(database)
+    operator(database)
     upload_that_breaks_off(database)
 
 
@@ -139,6 +140,19 @@ def keys(database: Database) -> None:
     assert database.read(api_keys.find_key_named, "shop")
     assert database.write(api_keys.revoke_key, "shop")
     assert len(database.read(api_keys.find_keys)) == 1
+
+
+def operator(database: Database) -> None:
+    """A look at the service, and a host that is paused for a while."""
+    pauses.pause(database, "a.example")
+    assert not database.read(pauses.work_is_paused)
+    assert len(database.read(pauses.find_pauses)) == 1
+    assert database.write(pauses.resume, "a.example")
+    failures = [tallies.TallyRow("a.example", "http_404", 1, 0)]
+    database.write(tallies.add_tallies, "ann", failures)
+    assert len(database.read(tallies.find_failures)) == 1
+    assert len(database.read(tallies.find_workers)) == 1
+    assert database.read(tallies.images_per_second)
 
 
 def upload_that_breaks_off(database: Database) -> None:
