@@ -28,6 +28,7 @@ from api import (
     import_check_routes,
     made_file_routes,
     metrics_routes,
+    operator_routes,
     problems,
     rate_limits,
     request_routes,
@@ -98,6 +99,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
         health_routes,
         docs_routes,
         metrics_routes,
+        operator_routes,
     ):
         app.register_blueprint(routes.routes)
     app.add_url_rule("/", "page", _page)

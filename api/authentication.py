@@ -16,7 +16,7 @@ from work_queue.api_keys import ApiKeyRow
 from work_queue.models import NO_KEY
 
 # Blueprints; files are for who has the link.
-KEYED = {"upload", "status", "requests", "import_check", "webhooks"}
+KEYED = {"upload", "status", "requests", "import_check", "webhooks", "operator"}
 READING = ("GET", "HEAD", "OPTIONS")
 COOKIE = "image_service_key"  # of the page, where somebody has signed in
 
@@ -138,5 +138,6 @@ def _deed(response: Response) -> dict[str, Any]:
         "key_name": None if key is None else key.name,
         "action": f"{request.method} {request.url_rule}",
         "request_id": arguments.get("request_id", made),
+        **({"host": arguments["host"]} if "host" in arguments else {}),
         "status": response.status_code,
     }

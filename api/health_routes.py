@@ -8,6 +8,7 @@ import migrations
 import settings
 from api.problems import Problem
 from api.service import service
+from work_queue.pauses import work_is_paused
 from work_queue.queue_state import oldest_due_seconds
 
 WORKERS = {
@@ -16,6 +17,7 @@ WORKERS = {
     None: "unknown: Redis, by which they are heard of, is away",
 }
 
+PAUSED = "paused: images wait until an operator lets the work go on"
 AWAY = "away: work waits until it is back, and requests are not limited"
 
 routes = Blueprint("health", __name__)
@@ -39,11 +41,13 @@ def readyz() -> Response:
     my.storage.check()
     redis = "ok" if my.redis_answers() else AWAY
     workers = WORKERS[my.has_live_worker()]
+    work = PAUSED if my.database.read(work_is_paused) else "ok"
     return jsonify(
-        status="ok" if redis == workers == "ok" else "degraded",
+        status="ok" if redis == workers == work == "ok" else "degraded",
         database="ok",
         storage="ok",
         redis=redis,
         workers=workers,
+        work=work,
         oldest_due_seconds=my.database.read(oldest_due_seconds),
     )

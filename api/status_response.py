@@ -68,8 +68,8 @@ def _facts(base: str, request: RequestRow) -> dict[str, Any]:
         "saved_percent": saved_percent(request.bytes_in, request.bytes_out),
         "file_name": request.file_name,
         "options": {name: getattr(request, COLUMNS.get(name, name)) for name in OPTIONS},
-        "created_at": _time(request.created_at),
-        "completed_at": _time(request.completed_at),
+        "created_at": time_of(request.created_at),
+        "completed_at": time_of(request.completed_at),
         **(urls if is_completed else dict.fromkeys(urls)),
     }
 
@@ -103,10 +103,10 @@ def webhook_of(found: FoundRequest) -> dict[str, Any] | None:
     return {
         "url": found.request.webhook_url,
         "status": webhook.status if webhook else Status.PENDING,
-        "next_attempt_at": _time(webhook.next_attempt_at) if webhook and is_due else None,
+        "next_attempt_at": time_of(webhook.next_attempt_at) if webhook and is_due else None,
         "attempts": [
             {
-                "at": _time(attempt.attempted_at),
+                "at": time_of(attempt.attempted_at),
                 "status_code": attempt.status_code,
                 "duration_ms": attempt.duration_ms,
                 "error": attempt.error,
@@ -128,7 +128,7 @@ def saved_percent(bytes_in: int, bytes_out: int) -> float | None:
     return round(100 * (1 - bytes_out / bytes_in), 1) if bytes_in else None
 
 
-def _time(moment: datetime | None) -> str | None:
+def time_of(moment: datetime | None) -> str | None:
     """RFC 3339 with milliseconds."""
     if moment is None:
         return None

@@ -14,6 +14,8 @@ function show(who, ready) {
   $("sign-in").hidden = !who?.key_needed;
   $("who").hidden = !who?.key;
   $("to-jobs").hidden = !(who?.key || who?.local);
+  const isOperator = who?.key ? who.key.scope === "admin" : who?.local;
+  $("to-operator").hidden = !isOperator;
   say("key-name", who?.key?.name ?? "");
   if (who?.key_needed) $("key").focus();
   else ready();

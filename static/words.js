@@ -14,6 +14,12 @@ export function inBytes(count) {
 export const inPercent = (part) => `${(100 * part).toFixed(1)} %`;
 export const inTime = (moment) =>
   new Date(moment).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
+/** A time that passed, as short as it can be told: 8 s, 12 min, 3 h. */
+export function inSeconds(seconds) {
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3600)} h`;
+}
 export const counted = (count, one, many) => `${numbers.format(count)} ${count === 1 ? one : many}`;
 
 /** What an image is called. */

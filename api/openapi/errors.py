@@ -139,6 +139,8 @@ ERRORS = {
     "too_many_downloads": Error(503, "Other tables or archives are being made just now."),
     "too_many_checks": Error(503, "Other requests are being checked just now."),
     "metrics_are_private": Error(403, "The metrics are for this machine."),
+    "admin_only": Error(403, "This is for an admin's key."),
+    "invalid_host_name": Error(400, "The host is named as URLs have it, as in shop.example."),
     "not_from_outside": Error(403, "This is not given to the outside."),
     "no_notification": Error(409, "There is nothing to send again."),
     "missing_webhook_url": Error(422, "The field webhook_url is missing."),

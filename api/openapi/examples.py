@@ -157,6 +157,7 @@ READY = {
     "storage": "ok",
     "redis": "ok",
     "workers": "ok",
+    "work": "ok",
     "oldest_due_seconds": None,
 }
 SESSION = {
@@ -164,3 +165,38 @@ SESSION = {
     "key_needed": False,
     "local": False,
 }
+OPERATOR = {
+    "paused_at": None,
+    "open_requests": 2,
+    "waiting_images": 1480,
+    "oldest_due_seconds": 12.4,
+    "images_per_second": 21.5,
+    "workers": "ok",
+    "processes": [
+        {
+            "worker": "host:4711:9f2c01ab",
+            "at_work": 14,
+            "ended": 6120,
+            "seen_at": "2026-11-28T09:30:01.107Z",
+        }
+    ],
+    "pauses": [
+        {
+            "host": "slow.example",
+            "paused_at": "2026-11-28T09:12:40.003Z",
+            "waiting_images": 310,
+        }
+    ],
+    "failure_hours": 6,
+    "failures": [
+        {
+            "host": "slow.example",
+            "code": "timed_out",
+            "failed_last_hour": 4,
+            "retried_last_hour": 12,
+            "failed": 9,
+            "retried": 31,
+        }
+    ],
+}
+PAUSED = {"host": "slow.example", "paused": True}

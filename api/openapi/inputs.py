@@ -218,6 +218,11 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         {"type": "string", "pattern": FILE_NAME, "examples": ["output.csv"]},
         "As in `1-1.jpg`, or `output.csv`.",
     ),
+    "Host": _of_path(
+        "host",
+        {**TEXT, "examples": ["shop.example", "shop.example:8443", "*"]},
+        "As URLs have it, with the port where they have one; `*` is all work.",
+    ),
     "StaticName": _of_path("filename", {**TEXT, "examples": ["page.css"]}, "As in `page.css`."),
     "Limit": _of_query(
         "limit",

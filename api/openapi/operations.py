@@ -416,6 +416,38 @@ metrics = _operation(
     problems=("metrics_are_private", "not_from_outside"),
     curl=f"curl {BASE}/metrics",
 )
+operator = _api(
+    "getOperator",
+    "Operation",
+    "How the service is doing",
+    "For an admin's key, and where only this machine can call. How much waits and how fast it "
+    "goes, what fails where, and what is paused. What workers count comes some ten seconds late.",
+    {"200": _answer("How it is doing.", "Operator", examples.OPERATOR, headers=["Cache-Control"])},
+    problems=("admin_only",),
+    curl=f"curl {BASE}/operator",
+)
+pause = _change(
+    "pauseHost",
+    "Operation",
+    "Pause a host, or all work",
+    "Images of the host are not downloaded, and wait, until it is resumed; `*` pauses all. What "
+    "a worker has begun is finished. No image fails for it, and no attempt is counted. Uploads "
+    "are taken all the same.",
+    {"200": _answer("It is paused.", "Pause", examples.PAUSED)},
+    parameters=("Host",),
+    problems=("admin_only", "invalid_host_name"),
+    curl=f"curl -X PUT {BASE}/operator/pauses/slow.example",
+)
+resume = _change(
+    "resumeHost",
+    "Operation",
+    "Let a host, or all work, go on",
+    "At once; also where it was not paused.",
+    {"200": _answer("It goes on.", "Pause", {**examples.PAUSED, "paused": False})},
+    parameters=("Host",),
+    problems=("admin_only", "invalid_host_name"),
+    curl=f"curl -X DELETE '{BASE}/operator/pauses/*'",
+)
 page = _operation(
     "getPage",
     "Pages",
@@ -480,6 +512,8 @@ PATHS: dict[str, dict[str, Json]] = {
     "/healthz": {"get": healthz},
     "/readyz": {"get": readyz},
     "/metrics": {"get": metrics},
+    "/operator": {"get": operator},
+    "/operator/pauses/{host}": {"put": pause, "delete": resume},
     "/": {"get": page},
     "/docs": {"get": docs},
     "/openapi.json": {"get": openapi},

@@ -11,6 +11,7 @@ from shops import MAX_FINDINGS, Certainty, Target
 from storage import MADE_WORKBOOKS, file_urls
 from work_queue import api_keys
 from work_queue.statuses import Status
+from work_queue.tallies import KEPT_HOURS, MAX_FAILURES
 
 Schema = dict[str, Any]
 
@@ -311,11 +312,66 @@ SCHEMAS: dict[str, Schema] = {
             "storage": {"const": "ok"},
             "redis": _text("`ok`, or that it is away: it makes work start sooner, and counts."),
             "workers": _text("`ok`, or that none was heard of."),
+            "work": _text("`ok`, or that an operator has paused it."),
             "oldest_due_seconds": _nullable(
                 {"type": "number", "description": "How long the oldest image is due; null: none."}
             ),
         }
     ),
+    "Operator": _object(
+        {
+            "paused_at": _nullable(
+                _text("When all work was paused; null: it goes on.", format="date-time")
+            ),
+            "open_requests": _count("Requests that are not completed."),
+            "waiting_images": _count("Their images that have not ended."),
+            "oldest_due_seconds": _nullable(
+                {"type": "number", "description": "How long the oldest image is due; null: none."}
+            ),
+            "images_per_second": {
+                "type": "number",
+                "description": "Images that ended in the last minute, done or failed.",
+            },
+            "workers": _text("`ok`, or that none was heard of."),
+            "processes": _array(
+                ref("WorkerProcess"), description="That ended images in the last ten minutes."
+            ),
+            "pauses": _array(ref("PausedHost"), description="Hosts that are paused."),
+            "failure_hours": _count("So many hours are looked at for failures.", 1),
+            "failures": _array(
+                ref("FailureCount"),
+                description=f"Of the last {KEPT_HOURS} hours, what failed most in the last one "
+                "first.",
+                maxItems=MAX_FAILURES,
+            ),
+        }
+    ),
+    "WorkerProcess": _object(
+        {
+            "worker": _text("Its machine, its process id, and a part that is its own."),
+            "at_work": _count("Images that it holds now."),
+            "ended": _count("Images that it ended in the last ten minutes."),
+            "seen_at": TIME,
+        }
+    ),
+    "PausedHost": _object(
+        {
+            "host": _text("As URLs have it."),
+            "paused_at": TIME,
+            "waiting_images": _count("That wait for its end."),
+        }
+    ),
+    "FailureCount": _object(
+        {
+            "host": _text("As URLs have it; empty for those that are not counted one by one."),
+            "code": _text("As an image's error has it."),
+            "failed_last_hour": _count("Images that failed for good."),
+            "retried_last_hour": _count("Attempts that failed, and are made again."),
+            "failed": _count(f"Images of the last {KEPT_HOURS} hours."),
+            "retried": _count(f"Attempts of the last {KEPT_HOURS} hours."),
+        }
+    ),
+    "Pause": _object({"host": _text("Or `*`, all work."), "paused": BOOLEAN}),
     "Session": _object(
         {
             "key": _nullable(ref("Key")),
