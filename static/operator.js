@@ -119,7 +119,7 @@ function showFailures({ failures, failure_hours, pauses }) {
     },
   })));
   say("no-failures", failures.length
-    ? "Images that failed for good, and attempts that are made again."
+    ? "Images that failed for good; “again” are attempts that failed and are made again."
     : `Nothing failed in the last ${failure_hours} hours.`);
 }
 
