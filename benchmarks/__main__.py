@@ -21,6 +21,7 @@ from benchmarks import (
     throughput,
     upload,
     victim,
+    watchers,
 )
 from benchmarks.album import Album
 from benchmarks.report import QUICK_WARNING, ROOT, FiguresPage, table
@@ -31,6 +32,7 @@ BENCHMARKS = {
     "growth": growth.run,
     "upload": upload.run,
     "status": status.run,
+    "watchers": watchers.run,
     "fairness": fairness.run,
     "slow_host": slow_host.run,
     "scale": scale.run,

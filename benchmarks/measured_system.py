@@ -54,11 +54,14 @@ class MeasuredSystem(System):
         """The pids of the ``api`` or the ``worker``: the parent first, then its children."""
         return with_children(self._processes[name].pid)
 
-    def job(self, urls: Sequence[str]) -> Run:
+    def job(
+        self, urls: Sequence[str], *, when_accepted: Callable[[str], object] = lambda _: None
+    ) -> Run:
         """Run a job; its time is from the upload's response until its output CSV is written."""
         before = self._cpu()
         request_id = self.start(urls)
         accepted_at = time.time()
+        when_accepted(request_id)
         status = self.wait(request_id)
         assert not status["progress"]["failed"], "images failed"
         seconds = datetime.fromisoformat(status["completed_at"]).timestamp() - accepted_at
