@@ -1,4 +1,4 @@
-"""``GET /openapi.json``, the description of the API, and ``GET /docs``, the same to read."""
+"""``GET /openapi.json``, the description of the API; the same to read, and for Postman."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup, escape
 
 import settings
-from api.openapi import document, errors
+from api.openapi import document, errors, postman
 from api.service import service
 
 routes = Blueprint("docs", __name__)
@@ -20,6 +20,12 @@ routes = Blueprint("docs", __name__)
 @routes.get("/openapi.json")
 def description() -> Response:
     text = _description(service().settings.public_base_url)
+    return _with_etag(Response(text, mimetype="application/json"))
+
+
+@routes.get("/postman.json")
+def collection() -> Response:
+    text = _collection(service().settings.public_base_url)
     return _with_etag(Response(text, mimetype="application/json"))
 
 
@@ -34,6 +40,12 @@ def docs() -> Response:
 @cache
 def _description(base_url: str) -> str:
     return json.dumps(document(base_url, settings.version()), ensure_ascii=False)
+
+
+@cache
+def _collection(base_url: str) -> str:
+    made = postman.collection(json.loads(_description(base_url)))
+    return json.dumps(made, ensure_ascii=False)
 
 
 @cache

@@ -6,6 +6,7 @@
     schemas.py      the JSON of responses and webhooks
     errors.py       every error's code and status
     examples.py     the job that all examples show
+    postman.py      all of it as a collection for Postman
 
 Enumerations and limits are taken from the code that checks them. tests/unit/test_openapi.py holds
 routes, fields and error codes to the application; `make api-check` holds its answers to all of it.

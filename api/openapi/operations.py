@@ -477,6 +477,18 @@ openapi = _operation(
     parameters=("IfNoneMatch",),
     curl=f"curl {BASE}/openapi.json",
 )
+postman = _operation(
+    "getPostmanCollection",
+    "Pages",
+    "This description, for Postman",
+    "A collection, with a whole job to run.",
+    {
+        "200": {**_content("The collection.", ["application/json"], ["ETag"])},
+        "304": NOT_MODIFIED,
+    },
+    parameters=("IfNoneMatch",),
+    curl=f"curl {BASE}/postman.json",
+)
 static = _operation(
     "getStatic",
     "Pages",
@@ -517,5 +529,6 @@ PATHS: dict[str, dict[str, Json]] = {
     "/": {"get": page},
     "/docs": {"get": docs},
     "/openapi.json": {"get": openapi},
+    "/postman.json": {"get": postman},
     "/static/{filename}": {"get": static},
 }

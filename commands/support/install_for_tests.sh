@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests need besides Python: Chromium and its driver for the page, unixODBC for
-# the drivers of SQL Server, nginx and openssl for the gateway, promtool for the alerts. Where apt or the rights are missing, it says what to install.
+# the drivers of SQL Server, nginx and openssl for the gateway, promtool for the alerts, Node.js for
+# newman. Where apt or the rights are missing, it says what to install.
 set -eu
 
 has_browser() {
@@ -32,16 +33,30 @@ unpack_promtool() (
 	rm -r "$PWD"
 )
 
+has_node() {
+	command -v node >/dev/null && command -v npm >/dev/null
+}
+
+# The packages that the lock names, and no other; again when the lock has changed.
+install_node_packages() {
+	[ tests/node/node_modules -nt tests/node/package-lock.json ] && return
+	echo "Installing tests/node/package-lock.json (once, and when it changes)"
+	npm ci --prefix tests/node --silent --no-audit --no-fund
+	touch tests/node/node_modules
+}
+
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-has_browser && has_odbc && has_nginx && has_promtool && exit
+has_browser && has_odbc && has_nginx && has_promtool && has_node && install_node_packages && exit
 if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
-	echo "Installing Chromium, chromedriver, unixODBC, nginx, openssl and promtool for the tests"
+	echo "Installing Chromium, chromedriver, unixODBC, nginx, openssl, Node.js and promtool for the tests"
 	as_root apt-get update -qq
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 		--no-install-recommends chromium chromium-driver unixodbc nginx-light openssl >/dev/null
+	has_node || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+		--no-install-recommends nodejs npm >/dev/null
 	has_promtool || unpack_promtool
 fi
 has_promtool || {
@@ -60,3 +75,8 @@ has_odbc || {
 	echo "The tests of SQL Server's drivers need unixODBC: please install it." >&2
 	exit 1
 }
+has_node || {
+	echo "The tests of the Postman collection need Node.js and npm: please install them." >&2
+	exit 1
+}
+install_node_packages

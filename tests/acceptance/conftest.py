@@ -14,6 +14,7 @@ from selenium.webdriver import Chrome
 
 from tests.acceptance.page import Page, start_browser
 from tests.conftest import empty_database, photo
+from tests.gateway import Gateway
 from tests.origin import Handler, Origin, closed_port, content
 from tests.system import PATIENCE, System, eventually
 
@@ -46,6 +47,25 @@ def system_for(origin: Origin, folder: Path, **environment: str) -> Iterator[Sys
     }
     with empty_database(folder) as url, System(folder, url, **(usual | environment)) as running:
         yield running
+
+
+@contextmanager
+def system_behind_gateway(
+    origin: Origin, folder: Path, *, extra: str = "", **environment: str
+) -> Iterator[tuple[System, str]]:
+    """A system whose URL is the gateway's, and its API's own; ``extra`` are lines for conf.d."""
+    gateway = Gateway(folder)
+    usual = {
+        "PROCESSED_DIR": str(folder / "processed_images"),
+        "PUBLIC_BASE_URL": gateway.url,
+        "BEHIND_GATEWAY": "1",
+    }
+    with system_for(origin, folder, **(usual | environment)) as system:
+        api_url, system.url = system.url, gateway.url
+        size = int(system.environment["MAX_UPLOAD_BYTES"])
+        api = urlsplit(api_url).netloc
+        with gateway.serving(api, folder, max_upload_bytes=size, extra=extra):
+            yield system, api_url
 
 
 @pytest.fixture(scope="session")

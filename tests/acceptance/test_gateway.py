@@ -18,14 +18,12 @@ import pytest
 import requests
 import urllib3
 
-from tests.acceptance.conftest import system_for
+from tests.acceptance.conftest import system_behind_gateway
 from tests.conftest import photo_urls
-from tests.gateway import Gateway
 from tests.origin import Origin
 from tests.slow_clients import KINDS, SlowClients, response_to
 from tests.system import PATIENCE, System, csv_of, eventually, free_port
 
-MAX_UPLOAD_BYTES = 1024 * 1024
 GOOD = csv_of(("Cup", "http://127.0.0.1:8/cup.jpg"))
 
 
@@ -41,23 +39,11 @@ class Behind(NamedTuple):
 @pytest.fixture(scope="module")
 def behind(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
     folder = tmp_path_factory.mktemp("behind")
-    images, tls_port, gateway = folder / "processed_images", free_port(), Gateway(folder)
-    settings = {
-        "PROCESSED_DIR": str(images),
-        "PUBLIC_BASE_URL": gateway.url,
-        "BEHIND_GATEWAY": "1",
-        "OPEN": "1",
-        "MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES),
-    }
-    with system_for(origin, folder, **settings) as system:
-        api_url, system.url = system.url, gateway.url
-        with gateway.serving(
-            urlsplit(api_url).netloc,
-            folder,
-            max_upload_bytes=MAX_UPLOAD_BYTES,
-            extra=f"listen 127.0.0.1:{tls_port} ssl;\n{certificate(folder)}",
-        ):
-            yield Behind(system, api_url, f"https://127.0.0.1:{tls_port}", images)
+    tls_port = free_port()
+    tls = f"listen 127.0.0.1:{tls_port} ssl;\n{certificate(folder)}"
+    with system_behind_gateway(origin, folder, extra=tls, OPEN="1") as (system, api_url):
+        images = folder / "processed_images"
+        yield Behind(system, api_url, f"https://127.0.0.1:{tls_port}", images)
 
 
 def certificate(folder: Path) -> str:

@@ -16,7 +16,7 @@ from openapi_spec_validator import validate
 
 import manifest.errors
 from api import form, openapi, status_response
-from api.openapi import errors, inputs, schemas
+from api.openapi import errors, inputs, postman, schemas
 from api.problems import Problem
 from app import create_app
 from settings import Settings
@@ -174,3 +174,11 @@ def test_every_example_is_as_its_schema_says() -> None:
             {**schema, "components": API["components"]},
             cls=openapi_schema_validator.OAS31Validator,
         )
+
+
+def test_the_collection_for_postman_has_every_operation_and_a_job_with_names_of_their_own() -> None:
+    job, *folders = postman.collection(API)["item"]
+
+    assert len([each for folder in folders for each in folder["item"]]) == len(OPERATIONS)
+    steps = [each["name"] for each in job["item"]]
+    assert len(set(steps)) == len(steps)  # a request is sent again by its name
