@@ -3,15 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo schema migrate key keys revoke verify sqlserver-check test lint check api-check chaos bench needs clean
+.PHONY: help run demo schema migrate key keys revoke verify backup restore sqlserver-check test lint check api-check chaos bench needs clean
 
 help:
 	@echo "make run     start Redis (if none is running), the API and a worker; Ctrl-C stops them"
-	@echo "make demo    show the service at work on sample products; EXIT=1 stops when they are done"
+	@echo "make demo    show the service at work on sample products; EXIT=1 stops when they are done; PORT=5001"
 	@echo "make migrate bring the database to the newest schema version, after an update of the service"
 	@echo "make key     make an API key: NAME=shop; ADMIN=1; RENEW=1; OPTIONS=\"--max-open-images 5000\" (OPTIONS=--help lists them)"
 	@echo "make keys    list the API keys; make revoke NAME=shop ends one at once"
 	@echo "make verify  say whether rows, counters and files agree; FIX=1 removes files that no request or image has"
+	@echo "make backup  copy the embedded database and all files to a new folder, also while the service runs; TO=folder"
+	@echo "make restore bring them back, while it is stopped: FROM=folder; FORCE=1 replaces what is there"
 	@echo "make test    run all tests"
 	@echo "make check   run the lint, the type checks, and the tests with their coverage"
 	@echo "make api-check  hold the API to its description with thousands of made-up requests; some minutes"
@@ -24,7 +26,7 @@ run: $(VENV)/installed
 	@exec $(BIN)/python -u -m commands run
 
 demo: $(VENV)/installed
-	@exec $(BIN)/python -u -m commands demo $(if $(EXIT),--exit)
+	@exec $(BIN)/python -u -m commands demo $(if $(PORT),--port $(PORT)) $(if $(EXIT),--exit)
 
 schema: $(VENV)/installed
 	@$(BIN)/python -m commands schema
@@ -43,6 +45,12 @@ revoke: $(VENV)/installed
 
 verify: $(VENV)/installed
 	@$(BIN)/python -m commands verify $(if $(FIX),--fix)
+
+backup: $(VENV)/installed
+	@$(BIN)/python -m commands backup $(if $(TO),-- "$(TO)")
+
+restore: $(VENV)/installed
+	@$(BIN)/python -m commands restore $(if $(FORCE),--force) -- "$(FROM)"
 
 sqlserver-check: $(VENV)/installed
 	@$(BIN)/python -m commands sqlserver-check

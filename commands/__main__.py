@@ -12,6 +12,7 @@ import click
 
 import settings
 from commands.api_keys import key, keys, revoke
+from commands.backup import backup, restore
 from commands.demo import demo
 from commands.migrate import migrate
 from commands.run import run
@@ -27,7 +28,10 @@ def main() -> None:
     os.umask(settings.PRIVATE)
 
 
-for command in (run, demo, schema, migrate, sqlserver_check, verify, key, keys, revoke):
+for command in (
+    *(run, demo, schema, migrate, sqlserver_check, verify, backup, restore),
+    *(key, keys, revoke),
+):
     main.add_command(command)
 
 if __name__ == "__main__":

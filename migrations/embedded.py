@@ -1,4 +1,4 @@
-"""The embedded database during a migration: locked, without foreign keys, and copied before."""
+"""The embedded database as a file: locked during a migration, copied, and perhaps in use."""
 
 from __future__ import annotations
 
@@ -59,9 +59,32 @@ def copy_beside(db: Database, revision: str) -> None:
     """Copy what is committed to a file whose name says the version that it holds."""
     file = Path(str(db.engine.url.database))
     copy = _free_name(file.with_name(f"{file.name}.version-{revision}"))
+    copy_file(file, copy)
+    logger.warning("the database is migrated; as it was, it is kept in %s", copy)
+
+
+def copy_file(file: Path, copy: Path) -> None:
+    """Copy what is committed at one moment, also while others write."""
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
-    logger.warning("the database is migrated; as it was, it is kept in %s", copy)
+
+
+def is_in_use(file: Path) -> bool:
+    """Whether another process has the database open, such as a service that runs.
+
+    In WAL mode each connection holds a lock for as long as it is open, and only who is alone may
+    leave that mode. A file that is no database is not in use.
+    """
+    if not file.exists():
+        return False
+    with closing(sqlite3.connect(file, timeout=1)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.OperationalError:
+            return True
+        except sqlite3.DatabaseError:
+            return False
+    return False
 
 
 def _free_name(wanted: Path) -> Path:

@@ -216,6 +216,16 @@ def test_a_port_that_is_taken_is_said_in_one_line(run: Callable[..., Run]) -> No
     assert refused.output.startswith("HOST and PORT cannot be used:")
 
 
+def test_the_demo_is_at_the_port_that_it_is_given_or_says_that_it_is_taken() -> None:
+    port = free_port()
+    with Command("demo", "--port", str(port)) as demo:
+        demo.says(f"http://127.0.0.1:{port}/#")
+        refused = output_of("demo", "--port", str(port), code=1)
+
+    assert refused.count("\n") == 1
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in refused
+
+
 PROGRAMS = {
     "app": ["app.py"],
     "worker": ["-m", "celery", "-A", "worker", "worker"],
