@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need besides Python: Chromium and its driver for the page, unixODBC for
-# the drivers of SQL Server, nginx and openssl for the gateway, promtool for the alerts, Node.js for
-# newman. Where apt or the rights are missing, it says what to install.
+# the drivers of SQL Server, nginx and openssl for the gateway, Prometheus for the metrics and alerts,
+# Node.js for newman. Where apt or the rights are missing, it says what to install.
 set -eu
 
 has_browser() {
@@ -19,17 +19,18 @@ has_nginx() {
 	PATH=$PATH:/usr/sbin command -v nginx >/dev/null && command -v openssl >/dev/null
 }
 
-# Only this program of Debian's package: installed as a whole, it would start a Prometheus.
-has_promtool() {
-	PATH=$PATH:.venv/bin command -v promtool >/dev/null
-}
+# Only these programs of Debian's package: installed as a whole, it would start a Prometheus.
+has_prometheus() (
+	PATH=$PATH:.venv/bin
+	command -v prometheus >/dev/null && command -v promtool >/dev/null
+)
 
-unpack_promtool() (
+unpack_prometheus() (
 	bin=$PWD/.venv/bin
 	cd "$(mktemp -d)"
 	apt-get download -qq prometheus 2>/dev/null
 	dpkg -x prometheus_*.deb .
-	mv usr/bin/promtool "$bin"
+	mv usr/bin/prometheus usr/bin/promtool "$bin"
 	rm -r "$PWD"
 )
 
@@ -49,18 +50,18 @@ as_root() {
 	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-has_browser && has_odbc && has_nginx && has_promtool && has_node && install_node_packages && exit
+has_browser && has_odbc && has_nginx && has_prometheus && has_node && install_node_packages && exit
 if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
-	echo "Installing Chromium, chromedriver, unixODBC, nginx, openssl, Node.js and promtool for the tests"
+	echo "Installing Chromium, chromedriver, unixODBC, nginx, openssl, Node.js and Prometheus for the tests"
 	as_root apt-get update -qq
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 		--no-install-recommends chromium chromium-driver unixodbc nginx-light openssl >/dev/null
 	has_node || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 		--no-install-recommends nodejs npm >/dev/null
-	has_promtool || unpack_promtool
+	has_prometheus || unpack_prometheus
 fi
-has_promtool || {
-	echo "The tests of the alerts need promtool, which comes with Prometheus: please install it." >&2
+has_prometheus || {
+	echo "The tests of the metrics and alerts need Prometheus and its promtool: please install it." >&2
 	exit 1
 }
 has_browser || {

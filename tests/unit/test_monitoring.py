@@ -1,6 +1,6 @@
 """The alerts and the dashboard ask for what is counted, and Prometheus can read them.
 
-promtool comes with Prometheus; `make needs` gets it.
+promtool comes with Prometheus; `make needs` gets both.
 """
 
 from __future__ import annotations
