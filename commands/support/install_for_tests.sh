@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need besides Python: Chromium and its driver for the page, unixODBC for
 # the drivers of SQL Server, nginx and openssl for the gateway, Prometheus for the metrics and alerts,
-# Node.js for newman. Where apt or the rights are missing, it says what to install.
+# Node.js for newman, PHP for the examples in docs/webhooks.md. Where apt or the rights are missing, it says what to install.
 set -eu
 
 has_browser() {
@@ -38,6 +38,10 @@ has_node() {
 	command -v node >/dev/null && command -v npm >/dev/null
 }
 
+has_php() {
+	command -v php >/dev/null
+}
+
 # The packages that the lock names, and no other; again when the lock has changed.
 install_node_packages() {
 	[ tests/node/node_modules -nt tests/node/package-lock.json ] && return
@@ -50,14 +54,16 @@ as_root() {
 	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-has_browser && has_odbc && has_nginx && has_prometheus && has_node && install_node_packages && exit
+has_browser && has_odbc && has_nginx && has_prometheus && has_node && has_php && install_node_packages && exit
 if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
-	echo "Installing Chromium, chromedriver, unixODBC, nginx, openssl, Node.js and Prometheus for the tests"
+	echo "Installing Chromium, chromedriver, unixODBC, nginx, openssl, Node.js, PHP and Prometheus for the tests"
 	as_root apt-get update -qq
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 		--no-install-recommends chromium chromium-driver unixodbc nginx-light openssl >/dev/null
 	has_node || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 		--no-install-recommends nodejs npm >/dev/null
+	has_php || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+		--no-install-recommends php-cli >/dev/null
 	has_prometheus || unpack_prometheus
 fi
 has_prometheus || {
@@ -74,6 +80,10 @@ has_nginx || {
 }
 has_odbc || {
 	echo "The tests of SQL Server's drivers need unixODBC: please install it." >&2
+	exit 1
+}
+has_php || {
+	echo "The test of docs/webhooks.md needs PHP (php-cli): please install it." >&2
 	exit 1
 }
 has_node || {
