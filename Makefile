@@ -99,5 +99,5 @@ needs: $(VENV)/installed
 	@sh commands/support/install_for_tests.sh
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov tests/node/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need besides Python: Chromium and its driver for the page, unixODBC for
 # the drivers of SQL Server, nginx and openssl for the gateway, Prometheus for the metrics and alerts,
-# Node.js for newman, PHP for the examples in docs/webhooks.md. Where apt or the rights are missing, it says what to install.
+# Node.js for newman and axe, PHP for the examples in docs/webhooks.md. Where apt or the rights are missing, it says what to install.
 set -eu
 
 has_browser() {
@@ -42,12 +42,12 @@ has_php() {
 	command -v php >/dev/null
 }
 
-# The packages that the lock names, and no other; again when the lock has changed.
+# The packages that the lock names, and no other; npm writes its own list when all are there, so what
+# was done by half, or by an older lock, is done again.
 install_node_packages() {
-	[ tests/node/node_modules -nt tests/node/package-lock.json ] && return
+	[ tests/node/node_modules/.package-lock.json -nt tests/node/package-lock.json ] && return
 	echo "Installing tests/node/package-lock.json (once, and when it changes)"
-	npm ci --prefix tests/node --silent --no-audit --no-fund
-	touch tests/node/node_modules
+	npm ci --prefix tests/node --ignore-scripts --silent --no-audit --no-fund
 }
 
 as_root() {
@@ -87,7 +87,7 @@ has_php || {
 	exit 1
 }
 has_node || {
-	echo "The tests of the Postman collection need Node.js and npm: please install them." >&2
+	echo "The tests of the page and of the Postman collection need Node.js and npm: please install them." >&2
 	exit 1
 }
 install_node_packages
