@@ -13,7 +13,7 @@ from manifest.url_cells import ellipsis
 ENCODINGS = {"utf-8-sig": "utf-8", "cp1252": "windows-1252"}
 
 
-def dry_run(found: Findings) -> dict[str, Any]:
+def dry_run(found: Findings, hints: list[str]) -> dict[str, Any]:
     """The whole response."""
     dialect = found.header.dialect
     return {
@@ -27,14 +27,14 @@ def dry_run(found: Findings) -> dict[str, Any]:
         "rows": found.rows,
         "images": found.images,
         "problems": [of_csv_problem(problem) for problem in found.problems],
+        "hints": hints,
     }
 
 
 def _columns(header: Header) -> list[dict[str, Any]]:
     found = header.roles
     role_of = dict.fromkeys(found.urls, "image_url")
-    if found.serial is not None:
-        role_of[found.serial] = "serial_number"
+    role_of |= dict.fromkeys(found.serials[:1], "serial_number")
     if found.name is not None:
         role_of[found.name] = "product_name"
     return [

@@ -74,13 +74,13 @@ def _no_json(name: str) -> None:
 
 def _images(entries: Any, pointer: str) -> Table:
     yield COLUMNS[-1:]
-    for index, entry in enumerate(_list(entries, pointer)):
+    for index, entry in enumerate(_filled_list(entries, pointer)):
         yield (_url(entry, f"{pointer}/{index}"),)
 
 
 def _products(entries: Any, pointer: str) -> Table:
     yield COLUMNS
-    for index, entry in enumerate(_list(entries, pointer)):
+    for index, entry in enumerate(_filled_list(entries, pointer)):
         yield _product(entry, f"{pointer}/{index}", index + 1)
 
 
@@ -113,6 +113,12 @@ def _list(value: Any, pointer: str) -> list[Any]:
     if not isinstance(value, list):
         raise _wrong(pointer, "must be a list.")
     return value
+
+
+def _filled_list(value: Any, pointer: str) -> list[Any]:
+    if not _list(value, pointer):
+        raise _wrong(pointer, "has no image URL: the list is empty.")
+    return _list(value, pointer)
 
 
 def _url(value: Any, pointer: str) -> str:

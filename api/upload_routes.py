@@ -107,24 +107,21 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     sent = _sent()
     asked = form.upload(sent.file_name, sent.fields)
     name = source_table.file_name(asked.source_url) if asked.source_url else sent.file_name
-    table = _content(sent, asked.source_url)
-    with workbook_upload.as_csv(table, asked.reading, my.settings) as (content, reading):
+    content = _content(sent, asked.source_url)
+    with workbook_upload.as_csv(content, asked.reading, my.settings) as table:
         if asked.is_dry_run:
-            return _dry_run(my, reading, content), 200, {}
+            return _dry_run(my, table), 200, {}
         new = replace(asked.new, key_id=caller().key_id, file_name=_shown(name))
-        return _accepted(my, new, content, reading, sent.fields)
+        return _accepted(my, new, table, sent.fields)
 
 
 def _accepted(
-    my: Service,
-    new: NewRequest,
-    content: IO[bytes],
-    reading: ReadingOptions,
-    fields: list[tuple[str, str]],
+    my: Service, new: NewRequest, table: workbook_upload.Table, fields: list[tuple[str, str]]
 ) -> tuple[Response, int, dict[str, str]]:
+    reading = table.reading
     new = replace(new, reading=reading.as_json())
     access_log.name_request(new.public_id)
-    with my.storage.keep_upload(new.public_id, content) as path:
+    with my.storage.keep_upload(new.public_id, table.content) as path:
         csv = UploadedCsv(path, reading, my.settings.max_images)
         public_id, stored = _store(my, new, csv, fields)
     access_log.name_request(public_id)
@@ -142,6 +139,8 @@ def _accepted(
     if reading.skips_problems:
         body["skipped"] = csv.skipped
         body["problems"] = [of_csv_problem(problem) for problem in csv.problems]
+    if table.hints:
+        body["hints"] = table.hints
     return jsonify(body), 202, {"Location": status_url}
 
 
@@ -157,14 +156,14 @@ def _content(sent: Sent, source_url: str | None) -> IO[bytes]:
     return io.BytesIO(source_table.fetch(source_url))
 
 
-def _dry_run(my: Service, reading: ReadingOptions, content: IO[bytes]) -> Response:
+def _dry_run(my: Service, table: workbook_upload.Table) -> Response:
     limits = my.settings
     with tempfile.NamedTemporaryFile() as file:
-        shutil.copyfileobj(content, file, MIB)
+        shutil.copyfileobj(table.content, file, MIB)
         file.flush()
         path = Path(file.name)
-        found = dry_run(path, reading, max_rows=limits.max_rows, max_images=limits.max_images)
-    return jsonify(dry_run_response.dry_run(found))
+        found = dry_run(path, table.reading, max_rows=limits.max_rows, max_images=limits.max_images)
+    return jsonify(dry_run_response.dry_run(found, table.hints))
 
 
 def _store(

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from api.problems import Problem
-from manifest import ReadingOptions
+from manifest import CsvProblem, InvalidCsv, ReadingOptions
 from manifest.workbook import may_be_workbook, to_csv
 from settings import MIB, Settings
 
@@ -22,10 +22,16 @@ BUSY_SECONDS = "10"
 slots = threading.BoundedSemaphore(MAX_WORKBOOKS)
 
 
+class Table(NamedTuple):
+    """A CSV and how to read it; ``hints`` are sentences about what was lost on the way to it."""
+
+    content: IO[bytes]
+    reading: ReadingOptions
+    hints: list[str]
+
+
 @contextmanager
-def as_csv(
-    content: IO[bytes], reading: ReadingOptions, limits: Settings
-) -> Iterator[tuple[IO[bytes], ReadingOptions]]:
+def as_csv(content: IO[bytes], reading: ReadingOptions, limits: Settings) -> Iterator[Table]:
     """The upload and its options as they are, or those of the CSV that is made of a workbook.
 
     A workbook is known by its content. Raises InvalidCsv, or a Problem where others are being read.
@@ -33,14 +39,28 @@ def as_csv(
     raw: Any = content
     buffered = io.BufferedReader(raw)
     if not may_be_workbook(buffered.peek(4)):
-        yield buffered, reading
+        yield Table(buffered, reading, [])
         return
     with TemporaryFile() as csv:
-        _convert(buffered, csv, reading.sheet, limits)
-        yield csv, replace(reading, is_workbook=True)
+        formulas = _convert(buffered, csv, reading.sheet, limits)
+        hints = [*_hints(formulas)]
+        try:
+            yield Table(csv, replace(reading, is_workbook=True), hints)
+        except InvalidCsv as error:  # perhaps for the same reason
+            error.add(CsvProblem("formulas_without_values", hint) for hint in hints)
+            raise
 
 
-def _convert(content: IO[bytes], csv: IO[bytes], sheet: str | None, limits: Settings) -> None:
+def _hints(formulas: int) -> Iterator[str]:
+    if formulas:
+        yield (
+            f"Cells with formulas whose values the workbook does not carry: {formulas:,}. They "
+            "were read as empty. Open and save it in a spreadsheet program, and upload it again."
+        )
+
+
+def _convert(content: IO[bytes], csv: IO[bytes], sheet: str | None, limits: Settings) -> int:
+    """Returns the number of formulas that were stored without their values."""
     if not slots.acquire(blocking=False):
         raise Problem(
             503,
@@ -53,7 +73,8 @@ def _convert(content: IO[bytes], csv: IO[bytes], sheet: str | None, limits: Sett
             shutil.copyfileobj(content, workbook, MIB)
             workbook.seek(0)
             most = limits.max_upload_bytes
-            to_csv(workbook, csv, sheet, max_rows=limits.max_rows, max_bytes=most)
+            formulas = to_csv(workbook, csv, sheet, max_rows=limits.max_rows, max_bytes=most)
     finally:
         slots.release()
     csv.seek(0)
+    return formulas

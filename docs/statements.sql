@@ -996,6 +996,14 @@ FROM (
     images.content_hash
   HAVING
     COUNT(DISTINCT products.serial_number) > :count_2
+    AND COUNT(
+      DISTINCT CASE
+        WHEN (
+          products.product_name <> :product_name_1
+        )
+        THEN products.product_name
+      END
+    ) > :count_3
 ) AS anon_1;
 
 -- read_queries.find_failed_rows: A page of the numbers of rows that have a failed image, in

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from manifest.dialect import BLANKS
-from manifest.errors import NAME_COLUMN_HINT, URL_COLUMN_HINT, CsvProblem, InvalidCsv
+from manifest.errors import URL_COLUMN_HINT, CsvProblem, InvalidCsv
 from manifest.reading_options import ReadingOptions
 from manifest.url_cells import ellipsis, is_longer
 
@@ -19,9 +19,9 @@ KNOWN = "its name is known"
 
 # The best name first: where several stand in a file, the first of this list is taken.
 SERIAL_NAMES = (
-    *("S. No.", "Sr. No.", "Serial No.", "Serial Number", "ID", "SKU", "Handle"),
+    *("S. No.", "Sr. No.", "Serial No.", "Serial Number", "ID", "SKU", "Variant SKU", "Handle"),
     *("URL handle", "Product ID", "Product Code/SKU", "Product SKU", "Product Number"),
-    *("Reference #", "Variant SKU", "item_sku", "CustomLabel", "Custom label (SKU)", "handleId"),
+    *("Reference #", "item_sku", "CustomLabel", "Custom label (SKU)", "handleId"),
     *("Product ID [Non Editable]", "Product Handle", "product_internal_id", "slug"),
 )
 NAME_NAMES = (
@@ -56,9 +56,13 @@ DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Indexes of columns, and of each the reason for its role."""
+    """Indexes of columns, and of each the reason for its role.
 
-    serial: int | None
+    ``serials`` are all that may have the serial number, the best first: where its cell is empty,
+    the next one stands in, as a Shopify product's handle does for a variant without a SKU.
+    """
+
+    serials: tuple[int, ...]
     name: int | None
     urls: tuple[int, ...]
     because: Mapping[int, str]
@@ -88,19 +92,18 @@ def roles(columns: Sequence[str], options: ReadingOptions) -> Roles:
     """The roles that the columns have by the options and by their names; there may be none."""
     keys = [key(column) for column in columns]
     because: dict[int, str] = {}
-    serial, name = _first(keys, SERIAL_NAMES), _first(keys, NAME_NAMES)
+    serials, name = _all(keys, SERIAL_NAMES), next(iter(_all(keys, NAME_NAMES)), None)
     if options.name_column and key(options.name_column) in keys:
         name = keys.index(key(options.name_column))
     if wanted := wanted_urls(keys, options):
         urls = _named(keys, wanted)
     else:
         urls = _numbered(keys, EARLIER_URL_NAMES if options.is_earlier else URL_NAMES)
-    if serial is not None:
-        because[serial] = KNOWN
+    because |= dict.fromkeys(serials[:1], KNOWN)
     because |= dict.fromkeys(urls, "url_column names it" if wanted else KNOWN)
     if name is not None:
         because[name] = "name_column names it" if options.name_column else KNOWN
-    return Roles(serial, name, urls, because)
+    return Roles(serials, name, urls, because)
 
 
 def wanted_urls(keys: Sequence[str], options: ReadingOptions) -> list[str]:
@@ -123,15 +126,8 @@ def problems(
     if options.name_column and key(options.name_column) not in keys:
         listed.append(_unknown("name_column", options.name_column, line))
     if not found.urls and not unknown:
-        if found.name is None:
-            listed.append(missing_name(columns, line))
-        listed.append(_missing("image URLs", URL_COLUMN_HINT, columns, URL_NAMES, line))
+        listed.append(_missing_urls(columns, line))
     return listed
-
-
-def missing_name(columns: Sequence[str], line: int) -> CsvProblem:
-    """A file needs no name column, but one without URLs is probably another file altogether."""
-    return _missing("the product's name", NAME_COLUMN_HINT, columns, NAME_NAMES, line)
 
 
 def refusal(found: Sequence[CsvProblem], columns: Sequence[str]) -> InvalidCsv:
@@ -140,9 +136,9 @@ def refusal(found: Sequence[CsvProblem], columns: Sequence[str]) -> InvalidCsv:
     return InvalidCsv(found, columns_found=_shown(columns), columns_known=known)
 
 
-def _first(keys: Sequence[str], names: Sequence[str]) -> int | None:
-    known = [key(name) for name in names]
-    return next((keys.index(name) for name in known if name in keys), None)
+def _all(keys: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
+    """The columns with known names, in the order of those."""
+    return tuple(keys.index(name) for name in dict.fromkeys(map(key, names)) if name in keys)
 
 
 def _named(keys: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
@@ -177,12 +173,10 @@ def _unknown(option: str, name: str, line: int) -> CsvProblem:
     return CsvProblem(code, message, 0, line, ellipsis(name), hint)
 
 
-def _missing(
-    what: str, hint: str, columns: Sequence[str], names: Sequence[str], line: int
-) -> CsvProblem:
-    found, known = ", ".join(_shown(columns[:20])), ", ".join(names)
-    message = f"There is no column with {what}. Found: {found}. Names known: {known}."
-    return CsvProblem("missing_column", message, 0, line, hint=hint)
+def _missing_urls(columns: Sequence[str], line: int) -> CsvProblem:
+    found, known = ", ".join(_shown(columns[:20])), ", ".join(URL_NAMES)
+    message = f"There is no column with image URLs. Found: {found}. Names known: {known}."
+    return CsvProblem("missing_column", message, 0, line, hint=URL_COLUMN_HINT)
 
 
 def _shown(columns: Sequence[str]) -> list[str]:

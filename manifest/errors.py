@@ -3,7 +3,8 @@
 The codes, one for each kind of problem, are for programs and stay as they are:
 
 - of the file: ``not_a_csv``, ``too_many_rows``, ``too_many_images``, ``empty_file``,
-  ``wrong_encoding``, ``no_rows``, ``no_urls``, ``too_many_blank_lines``
+  ``wrong_encoding``, ``no_rows``, ``no_urls``, ``too_many_blank_lines``,
+  ``formulas_without_values``
 - of the header: ``missing_column``, ``unknown_url_column``, ``unknown_name_column``,
   ``too_many_columns``
 - of a row: ``unbalanced_quotes``, ``row_too_long``, ``too_many_cells``, ``too_many_urls``
@@ -14,7 +15,7 @@ The codes, one for each kind of problem, are for programs and stay as they are:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 MAX_PROBLEMS = 100
@@ -22,7 +23,6 @@ MAX_PROBLEMS = 100
 SKIP_HINT = "on_error=skip leaves rows with a problem out of the job."
 BASE_URL_HINT = "base_url=https://… joins file names and paths to that address."
 URL_COLUMN_HINT = "url_column=… names the column with image URLs."
-NAME_COLUMN_HINT = "name_column=… names the column with the product's name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,10 @@ class InvalidCsv(Exception):  # noqa: N818 - it is what happened, not a mistake 
         self.code = code
         self.columns_found = columns_found
         self.columns_known = columns_known
+
+    def add(self, problems: Iterable[CsvProblem]) -> None:
+        """More of the whole file, as far as the limit allows."""
+        self.problems = (*self.problems, *problems)[:MAX_PROBLEMS]
 
 
 def _summary(problems: Sequence[CsvProblem]) -> str:

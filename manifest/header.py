@@ -102,7 +102,7 @@ def _place(first: Sequence[tuple[int, list[str]]], options: ReadingOptions) -> i
 def _names_columns(cells: Sequence[str], options: ReadingOptions) -> bool:
     """A word such as Image can stand in any row, but not beside a word such as Title."""
     found = columns.roles(cells, options)
-    others = {found.name, found.serial} - {None, *found.urls}
+    others = {found.name, *found.serials} - {None, *found.urls}
     return bool(found.urls and others)
 
 

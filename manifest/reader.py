@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from manifest import url_cells
-from manifest.columns import keeps_paths, missing_name, refusal
+from manifest.columns import keeps_paths, refusal
 from manifest.dialect import BLANKS, Lines, OverLimit, Record, records
 from manifest.errors import (
     BASE_URL_HINT,
@@ -79,7 +79,7 @@ class Manifest:
         self.columns, self.preamble = header.columns, header.preamble
         self._path, self._dialect = path, header.dialect
         self._header, self._options = header, options
-        self._serial, self._name = header.roles.serial, header.roles.name
+        self._serials, self._name = header.roles.serials, header.roles.name
         self.url_columns = {
             index: CellRules(options.base_url, keeps_paths(self.columns[index]))
             for index in header.roles.urls
@@ -155,19 +155,20 @@ class Manifest:
         cells = record if len(record) == len(self.columns) else self._fitted(record)
         if cells is None:
             return self._unusable(record, number, self._too_many_cells(record, number, line))
-        serial = "" if self._serial is None else cells[self._serial]
-        has_serial = serial and not serial.isspace()
+        at = self._serial_at(cells)
+        serial = "" if at is None else cells[at]
         found, are_good = self._urls(cells)
-        if self._name is not None:
-            name = cells[self._name]
-        else:
-            name = serial if has_serial else _file_name(found)
-        serial_number = serial if has_serial else str(number)
+        name = cells[self._name] if self._name is not None else serial or _file_name(found)
+        serial_number = serial or str(number)
         row = Row(number, serial_number, name, tuple(found), tuple(cells))
         if are_good and len(name) + len(serial) < MAX_SERIAL_NUMBER // 2:
             return row
         problems = tuple(self._problems(row, line))
         return row._replace(urls=(), problems=problems) if problems else row
+
+    def _serial_at(self, cells: Sequence[str]) -> int | None:
+        """The column with the row's serial number: the first that is filled."""
+        return next((index for index in self._serials if cells[index].strip()), None)
 
     def _unusable(self, record: list[str], number: int, problem: CsvProblem) -> Row:
         """A row that can't be read; cells that are too many stand in the last one."""
@@ -208,7 +209,7 @@ class Manifest:
     def _problems(self, row: Row, line: int) -> list[CsvProblem]:
         found: list[CsvProblem] = []
         if is_longer(row.serial_number, MAX_SERIAL_NUMBER):
-            found.append(self._too_long(row, line, self._serial, MAX_SERIAL_NUMBER))
+            found.append(self._too_long(row, line, self._serial_at(row.cells), MAX_SERIAL_NUMBER))
         if is_longer(row.product_name, MAX_PRODUCT_NAME):
             found.append(self._too_long(row, line, self._name, MAX_PRODUCT_NAME))
         if len(row.urls) > MAX_URLS_OF_A_ROW:
@@ -233,8 +234,6 @@ class Manifest:
 
     def _problem_of_the_whole(self, rows: int) -> CsvProblem:
         """Of a file without any image."""
-        if self._name is None:
-            return missing_name(self.columns, self._header.line)
         if not rows:
             return CsvProblem("no_rows", "The file has a header, but no rows.")
         message = "No row of the file has an image URL."

@@ -153,8 +153,13 @@ def shown(url: str) -> str:
 
 def ellipsis(text: str) -> str:
     """A text for a message: short and on one line."""
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:80])
-    return printable + "…" * (len(text) > 80)
+    return "".join(map(_printable, text[:80])) + "…" * (len(text) > 80)
+
+
+def _printable(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
 
 
 def _not_http(url: str) -> str:

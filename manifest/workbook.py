@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from manifest.errors import CsvProblem, InvalidCsv
 
@@ -36,11 +36,14 @@ def may_be_workbook(head: bytes) -> bool:
 
 def to_csv(
     workbook: IO[bytes], csv: IO[bytes], sheet: str | None, *, max_rows: int, max_bytes: int
-) -> None:
+) -> int:
     """Write a sheet, by its name or its number from 1, as a CSV; both are real files.
 
-    Of a sheet with more than ``max_rows`` rows only so many are written that whoever reads the CSV
-    will notice. Raises InvalidCsv for what is no workbook, is broken, or is too large.
+    Returns how many of its cells are empty only because they hold formulas that were stored without
+    their values. Of a sheet with more than ``max_rows`` rows only so many are written that whoever
+    reads the CSV will notice.
+
+    Raises InvalidCsv for what is no workbook, is broken, or is too large.
     """
     asked = json.dumps({"sheet": sheet, "max_rows": max_rows, "max_bytes": max_bytes})
     command = [sys.executable, "-W", "ignore", "-m", "manifest.workbook_reader", asked]
@@ -49,16 +52,22 @@ def to_csv(
     )
     if done.returncode:
         raise _refusal(done.returncode, done.stderr)
+    return int(_told(done.stderr)["formulas_without_value"])
 
 
 def _refusal(returncode: int, stderr: bytes) -> InvalidCsv:
     if returncode == REFUSED:
-        told = json.loads(stderr.splitlines()[-1])
+        told = _told(stderr)
         return _invalid(told["code"], told["message"])
     if returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         return _invalid("workbook_too_large", TOO_LARGE)
     logger.error("workbook reader ended with %s: %s", returncode, stderr[-500:].decode())
     return _invalid("broken_workbook", BROKEN)
+
+
+def _told(stderr: bytes) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(stderr.splitlines()[-1])
+    return told
 
 
 def _invalid(code: str, message: str) -> InvalidCsv:

@@ -1,7 +1,8 @@
 """A workbook on standard input → the CSV of one of its sheets on standard output.
 
-A program of its own, as ``workbook.py`` says; a workbook that it refuses is JSON on standard error.
-Cells are written as a person sees them, formulas as the value that was stored with them.
+A program of its own, as ``workbook.py`` says; what it has to say, such as why it refuses one, is
+JSON on standard error. Cells are written as a person sees them, formulas as the value that was
+stored with them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import IO, Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from openpyxl import load_workbook
+from openpyxl.worksheet import _read_only
+from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
 from manifest.dialect import BLANKS
 from manifest.header import MAX_PREAMBLE
@@ -47,6 +50,25 @@ class Refused(Exception):  # noqa: N818 - it is what happened, not a mistake of 
         self.code = code
 
 
+class Parser(WorkSheetParser):  # type: ignore[misc]  # the library has no types
+    """Counts the formulas that were stored without a value, as scripts do; those are empty cells.
+
+    A text that is empty is a value: ``str`` is the type of a formula's text, ECMA-376, 18.18.11.
+    """
+
+    formulas_without_value = 0
+
+    def parse_cell(self, element: Any) -> Any:
+        cell = super().parse_cell(element)
+        if cell["value"] is None and element.find(FORMULA_TAG) is not None:
+            is_empty = element.get("t") != "str" and not element.findtext(VALUE_TAG)
+            Parser.formulas_without_value += is_empty
+        return cell
+
+
+_read_only.WorkSheetParser = Parser  # openpyxl has no other place where a formula can be seen
+
+
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
@@ -58,6 +80,7 @@ def main() -> None:
         _refuse("workbook_too_large", TOO_LARGE)
     except Exception:  # whatever openpyxl says of parts that are missing or aren't what they should
         _refuse("broken_workbook", BROKEN)
+    sys.stderr.write(json.dumps({"formulas_without_value": Parser.formulas_without_value}))
 
 
 def _refuse(code: str, message: str) -> None:

@@ -70,9 +70,9 @@ export function endPreview() {
   say("columns-found", "");
 }
 
-function show({ columns, first_rows, rows, images, problems }) {
+function show({ columns, first_rows, rows, images, problems, hints }) {
   const taken = `${counted(rows, "row", "rows")} with ${counted(images, "image", "images")}`;
-  say("columns-found", `${taken} found. What the columns were taken for:`);
+  say("columns-found", [`${taken} found.`, ...hints, "What the columns were taken for:"].join(" "));
   const used = columns.filter(({ role }) => role === "image_url").length;
   order ??= [...columns].sort((one, other) => Boolean(other.role) - Boolean(one.role))
     .map(({ index }) => index);

@@ -33,7 +33,9 @@ def find_faults(tx: Connection, request_id: int) -> CatalogueFaults:
     ]
     numbers = [sa.func.sum(sa.case((each, 1), else_=0)) for each in conditions]
     counted = tx.execute(sa.select(*numbers).where(of_request)).one()
-    # A product may have several rows, as those of Shopify do; its serial number is in all of them.
+    # A product may have several rows: those of variants have their own SKU in Shopify's tables, but
+    # only the first of them has the name.
+    named = sa.case((Product.product_name != "", Product.product_name))
     shared = (
         sa.select(Image.content_hash)
         .join(
@@ -42,7 +44,10 @@ def find_faults(tx: Connection, request_id: int) -> CatalogueFaults:
         )
         .where(of_request, Image.content_hash.is_not(None))
         .group_by(Image.content_hash)
-        .having(sa.func.count(Product.serial_number.distinct()) > 1)
+        .having(
+            sa.func.count(Product.serial_number.distinct()) > 1,
+            sa.func.count(named.distinct()) > 1,
+        )
         .subquery()
     )
     pictures = tx.scalar(sa.select(sa.func.count()).select_from(shared))

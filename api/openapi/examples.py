@@ -40,6 +40,7 @@ DRY_RUN = {
     "rows": 6,
     "images": 12,
     "problems": [],
+    "hints": [],
 }
 PROGRESS = {"total": 12, "completed": 11, "failed": 1, "pending": 0, "percent": 100.0}
 FACTS = {

@@ -17,7 +17,13 @@ Schema = dict[str, Any]
 
 CSV_CODES = (  # of one problem of a CSV, as manifest/errors.py lists them
     *("not_a_csv", "too_many_rows", "too_many_images", "empty_file", "wrong_encoding", "no_rows"),
-    *("no_urls", "too_many_blank_lines", "missing_column", "unknown_url_column"),
+    *(
+        "no_urls",
+        "too_many_blank_lines",
+        "formulas_without_values",
+        "missing_column",
+        "unknown_url_column",
+    ),
     "unknown_name_column",
     *("too_many_columns", "unbalanced_quotes", "row_too_long", "too_many_cells", "too_many_urls"),
     *("nul_byte", "too_long", "not_http", "bad_character", "no_host", "bad_host", "bad_port"),
@@ -89,6 +95,8 @@ FACTS = {
     },
 }
 
+HINTS = _array(_text(), description="Sentences about what a workbook does not carry.")
+
 SCHEMAS: dict[str, Schema] = {
     "Accepted": _object(
         {
@@ -101,8 +109,9 @@ SCHEMAS: dict[str, Schema] = {
             "problems": _array(
                 ref("ProblemEntry"), description="Why the first of them are left out."
             ),
+            "hints": HINTS,
         },
-        optional=["skipped", "problems"],
+        optional=["skipped", "problems", "hints"],
     ),
     "DryRun": _object(
         {
@@ -112,6 +121,7 @@ SCHEMAS: dict[str, Schema] = {
             "rows": _count("Products in the CSV."),
             "images": _count("URLs in the CSV."),
             "problems": _array(ref("ProblemEntry"), maxItems=100),
+            "hints": HINTS,
         }
     ),
     "FoundColumn": _object(

@@ -181,6 +181,20 @@ def test_a_completed_request_says_what_is_wrong_with_the_catalogue(
     assert hashes[0] == hashes[3] != hashes[1] == hashes[2] != hashes[4] == ""
 
 
+def test_a_picture_of_several_variants_is_not_one_of_several_products(
+    system: System, origin: Origin
+) -> None:
+    (own, shared) = photo_urls(origin, 2)
+    rows = f"cup,Cup,C-1,{own}\ncup,,C-2,{own}\nmug,Mug,M-1,{shared}\npot,Pot,P-1,{shared}\n"
+
+    request_id = system.accepted(f"Handle,Title,Variant SKU,Image Src\n{rows}", names="sku")
+    status = system.completed(request_id)
+
+    assert status["faults"]["shared_pictures"] == 1
+    names = [image["output_url"].rpartition("/")[2][:8] for image in status["images"]]
+    assert names == ["c-1-1-1-", "c-1-1-1-", "m-1-3-1-", "m-1-3-1-"]
+
+
 @pytest.mark.parametrize(
     ("names", "begin"), [("sku", "a-7"), ("name", "blue-cup"), ("source", "photo-0")]
 )

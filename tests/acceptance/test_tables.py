@@ -69,10 +69,17 @@ def test_a_dry_run_of_a_table_without_images_names_its_columns(system: System) -
         ("Gewicht", None),
     ]
     assert [each["cells"] for each in found["first_rows"]] == [["blau", "3"], ["rot", "4"]]
-    assert [each["hint"].partition("=")[0] for each in found["problems"]] == [
-        "name_column",
-        "url_column",
-    ]
+    (problem,) = found["problems"]
+    assert problem["message"].startswith("There is no column with image URLs.")
+    assert problem["hint"].startswith("url_column=")
+
+
+def test_a_dry_run_shows_the_lines_of_a_cell_in_one(system: System) -> None:
+    text = 'Name,Text,Image\nCup,"two\nlines\tand a tab\x07",https://a/1\n'
+
+    (row,) = system.upload(text, dry_run="1").json()["first_rows"]
+
+    assert row["cells"][1] == "two lines and a tab\N{REPLACEMENT CHARACTER}"
 
 
 @pytest.mark.parametrize(
@@ -204,6 +211,9 @@ def test_products_can_be_sent_as_json(system: System, origin: Origin) -> None:
         (7, ""),
         ({}, ""),
         ({"images": [], "products": []}, ""),
+        ({"images": []}, "/images"),
+        ({"products": []}, "/products"),
+        ([], ""),
         ({"images": "https://a/1"}, "/images"),
         ({"images": ["https://a/1", 2]}, "/images/1"),
         ({"images": ["https://a/1, https://a/2"]}, "/images/0"),

@@ -65,6 +65,23 @@ def test_a_workbook_as_the_whole_body_is_read_at_the_sheet_that_is_named(
     assert (status["file_name"], status["progress"]["completed"]) == ("upload.xlsx", 1)
 
 
+def test_it_is_said_where_formulas_were_stored_without_their_values(
+    system: System, origin: Origin
+) -> None:
+    (url,) = photo_urls(origin, 1)
+    said = "Cells with formulas whose values the workbook does not carry: 2. They were read as"
+    content = workbook([HEADER, ["A", "Cup", "=1+1", url], ["B", "Mug", "=C2", ""]])
+
+    tried, sent = system.upload(content, dry_run="1"), system.upload(content)
+    refused = system.upload(workbook([HEADER, ["A", "Cup", 1, f'="{url}"']]))
+
+    assert [answer.json()["hints"][0][: len(said)] for answer in (tried, sent)] == [said] * 2
+    assert (sent.status_code, refused.status_code) == (202, 422)
+    codes = [error["code"] for error in refused.json()["errors"]]
+    assert codes == ["no_urls", "formulas_without_values"]
+    assert "hints" not in system.upload(workbook([HEADER, ["A", "Cup", 1, url]])).json()
+
+
 def test_a_dry_run_says_what_is_in_a_workbook(system: System) -> None:
     answer = system.upload(workbook([HEADER, ["A", "Cup", 1, "ftp://a/1.jpg"]]), dry_run="1")
 

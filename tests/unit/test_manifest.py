@@ -47,13 +47,22 @@ def test_reading_again_gives_the_same_rows(tmp_path: Path) -> None:
 def test_a_shopify_export_is_read_with_its_variants_and_further_pictures() -> None:
     rows = [*open_manifest(EXPORTS / "shopify.csv", max_rows=10)]
     assert [row.product_name for row in rows] == ["Linen Shirt", "", ""]
-    assert [row.serial_number for row in rows] == ["linen-shirt"] * 3
+    assert [row.serial_number for row in rows] == ["LS-W-S", "LS-W-M", "LS-S-S"]
     assert [[url.rsplit("/")[-1][:16] for url in row.urls] for row in rows] == [
         ["linen-white-fron", "linen-white.jpg?"],
         ["linen-white-back"],
         [],
     ]
     assert rows[2].cells[9] == "Sand"
+
+
+def test_a_row_without_a_sku_has_the_handle_of_its_product(tmp_path: Path) -> None:
+    (tmp_path / "upload.csv").write_text(
+        "Handle,Title,Variant SKU,Image Src\n"
+        "cup,Cup,CUP-1,https://a/1\ncup,,,https://a/2\n,, ,https://a/3\n"
+    )
+    rows = [*open_manifest(tmp_path / "upload.csv")]
+    assert [row.serial_number for row in rows] == ["CUP-1", "cup", "3"]
 
 
 def test_a_woocommerce_export_is_read_with_its_galleries() -> None:

@@ -103,15 +103,20 @@ def test_a_file_that_is_not_in_the_encoding_it_claims_is_refused(
 
 def test_missing_columns_are_named_with_those_found_and_those_known(tmp_path: Path) -> None:
     answer = refused(tmp_path, "Colour,Preis\nred,9\n")
-    assert [error["code"] for error in answer.extra["errors"]] == ["missing_column"] * 2
+    assert [error["code"] for error in answer.extra["errors"]] == ["missing_column"]
     assert answer.extra["columns_found"] == ["Colour", "Preis"]
     assert "Product Name" in answer.extra["columns_known"]["product_name"]
-    assert "Found: Colour, Preis." in answer.detail
+    assert "no column with image URLs. Found: Colour, Preis." in answer.detail
     assert (answer.extra["errors"][0]["row"], answer.extra["errors"][0]["line"]) == (0, 1)
 
 
+def test_a_table_with_neither_names_nor_urls_lacks_urls_and_no_name(tmp_path: Path) -> None:
+    [error] = errors(tmp_path, "Colour,Image\nred,\n")
+    assert (error["code"], error["message"]) == ("no_urls", "No row of the file has an image URL.")
+
+
 def test_the_line_of_the_header_is_told_also_after_blank_lines(tmp_path: Path) -> None:
-    assert places(tmp_path, "sep=;\n\nColour;Image\n") == [(0, 3, None, "missing_column")]
+    assert places(tmp_path, "sep=;\n\nColour;Size\n") == [(0, 3, None, "missing_column")]
 
 
 def test_a_url_column_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def images(name: str, options: ReadingOptions | None = None) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("name", "products", "urls"),
     [
-        ("shopify_new.csv", [("LS-W", "Linen Shirt"), ("2", "")], [
+        ("shopify_new.csv", [("LS-W", "Linen Shirt"), ("linen-shirt", "")], [
             ["shirt-1.jpg?v=17", "shirt-white.jpg?v=17"], ["shirt-2.jpg?v=17"]]),
         ("magento.csv", [("24-MB01", "Joust Duffle Bag"), ("24-MB04", "Strive Pack")], [
             ["mb01-blue-0.jpg", "mb01-blue-1.jpg", "mb01-blue-2.jpg"], []]),
@@ -35,7 +35,7 @@ def images(name: str, options: ReadingOptions | None = None) -> list[list[str]]:
             ["mug-1.jpg", "mug-2.jpg"], ["jug-1.jpg", "jug-2.jpg"]]),
         ("wix.csv", [("SKU1", "Silver Ring"), ("SKU2", "Gold Ring")], [
             ["ring-1.jpg", "ring-2.jpg"], []]),
-        ("wix_v3.csv", [("SKU1", "Silver Ring"), ("2", "")], [[], ["ring-1.jpg"]]),
+        ("wix_v3.csv", [("SKU1", "Silver Ring"), ("silver-ring", "")], [[], ["ring-1.jpg"]]),
         ("etsy_italian.csv", [("30", "Vaso in gres"), ("2", "Ciotola")], [
             ["vaso-1.jpg", "vaso-2.jpg"], ["ciotola-1.jpg"]]),
         ("ebay.csv", [("CAM-1", "Old Camera")], [["camera-1.jpg", "camera-2.jpg"]]),
@@ -46,7 +46,7 @@ def images(name: str, options: ReadingOptions | None = None) -> list[list[str]]:
         ("pinterest.tsv", [("P-1", "Vase")], [["vase-1.jpg", "vase-2.jpg", "vase-3.jpg"]]),
         ("shopware.csv", [("e5c8", "Marble Vinyl")], [
             ["marble-1.jpg", "marble-1.jpg", "marble-2.jpg", "maker.png"]]),
-        ("medusa.csv", [("prod_1", "Medusa Shirt"), ("prod_2", "Medusa Mug")], [
+        ("medusa.csv", [("SHIRT-S", "Medusa Shirt"), ("MUG", "Medusa Mug")], [
             ["shirt-1.png", "shirt-1.png"], []]),
         ("medusa_v1.csv", [("MUG-1", "Mug")], [["mug-1.png", "mug-2.png"]]),
         ("bagisto.csv", [("BG-1", "Cozy Beanie")], [["beanie-1.webp", "beanie-2.webp"]]),

@@ -31,14 +31,21 @@ FROM_OUTSIDE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + sheet_
 )
 
 
-def text_of(content: bytes, sheet: str | None = None, *, max_rows: int = 1000) -> str:
-    """The CSV that is made of a workbook."""
+def text_and_formulas_of(
+    content: bytes, sheet: str | None = None, *, max_rows: int = 1000
+) -> tuple[str, int]:
+    """The CSV that is made of a workbook, and how many formulas have no value."""
     with TemporaryFile() as source, TemporaryFile() as target:
         source.write(content)
         source.seek(0)
-        to_csv(source, target, sheet, max_rows=max_rows, max_bytes=MAX_BYTES)
+        formulas = to_csv(source, target, sheet, max_rows=max_rows, max_bytes=MAX_BYTES)
         target.seek(0)
-        return target.read().decode("utf-8-sig")
+        return target.read().decode("utf-8-sig"), formulas
+
+
+def text_of(content: bytes, sheet: str | None = None, **more: int) -> str:
+    """The CSV that is made of a workbook."""
+    return text_and_formulas_of(content, sheet, **more)[0]
 
 
 def rows_of(content: bytes, sheet: str | None = None, **more: int) -> list[list[str]]:
@@ -97,6 +104,17 @@ def test_a_formula_is_the_value_that_was_stored_with_it() -> None:
     cells = "<c><f>2+3</f><v>5</v></c><c><f>A1</f></c><c><v>7</v></c>"
 
     assert rows_of(with_part(PLAIN, SHEET, sheet_of(f"<row>{cells}</row>"))) == [["5", "", "7"]]
+
+
+def test_formulas_that_were_stored_without_their_values_are_counted() -> None:
+    without = '<c><f>A1</f></c><c><f>A1</f><v/></c><c><f t="shared" si="0"/></c>'
+    with_value = '<c t="str"><f>T(A1)</f><v></v></c><c><f>A1</f><v>0</v></c><c/>'
+
+    text, formulas = text_and_formulas_of(
+        with_part(PLAIN, SHEET, sheet_of(f"<row>{without}{with_value}</row>"))
+    )
+
+    assert (text.strip(), formulas) == ('"","","","","0"', 3)
 
 
 def test_line_ends_that_were_pasted_are_line_ends() -> None:
