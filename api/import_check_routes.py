@@ -12,9 +12,9 @@ from flask import Blueprint, Response, jsonify
 
 from api import parameters
 from api.ownership import own_request
+from api.poll_pace import MIN_SECONDS
 from api.problems import Problem
 from api.service import service
-from api.status_routes import POLL_SECONDS
 from shops import SHOPS, CheckedImage, Finding, ImportCheck, Target
 from storage import image_url
 from work_queue.read_queries import EndedImage, RequestRow, find_ended
@@ -37,7 +37,7 @@ def import_check(request_id: str) -> Response:
         known = ", ".join(Target)
         raise Problem(400, "missing_target", f"target says for which shop: one of {known}.")
     if request.status is not Status.COMPLETED:
-        headers = {"Retry-After": POLL_SECONDS}
+        headers = {"Retry-After": str(MIN_SECONDS)}
         sentence = "This is made when the request is completed."
         raise Problem(409, "request_not_completed", sentence, headers=headers)
     return jsonify(_body(request, target, _checked(request, target)))

@@ -12,9 +12,9 @@ import settings
 from api import parameters
 from api.file_routes import own_name, save_as
 from api.made_files import Chunks, MadeFiles
+from api.poll_pace import MIN_SECONDS
 from api.problems import Problem
 from api.service import service
-from api.status_routes import POLL_SECONDS
 from manifest import InvalidCsv, ReadingOptions
 from storage import (
     FAILED_CSV,
@@ -79,7 +79,7 @@ def _completed(request_id: str) -> RequestRow:
             409,
             "request_not_completed",
             "This is made when the request is completed.",
-            headers={"Retry-After": POLL_SECONDS},
+            headers={"Retry-After": str(MIN_SECONDS)},
         )
     return found.request
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from flask import Flask, current_app
 
 from api.known_keys import KnownKeys
+from api.poll_pace import PollPace
 from api.rate_counters import Counters
 from api.response_cache import FaultCache, ResponseCache
 from database import Database
@@ -35,6 +36,7 @@ class Service:
     rate_counters: Counters
     client: HttpClient
     fault_cache: FaultCache = field(default_factory=FaultCache)
+    poll_pace: PollPace = field(default_factory=PollPace)
     _waking: threading.Lock = field(default_factory=threading.Lock)
 
     def wake_workers_soon(self, images: int) -> None:

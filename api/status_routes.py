@@ -19,8 +19,6 @@ from work_queue.read_queries import (
 )
 from work_queue.statuses import Status
 
-POLL_SECONDS = "2"
-
 STATUSES = (Status.PENDING, Status.PROCESSING, Status.COMPLETED, Status.FAILED)
 
 routes = Blueprint("status", __name__)
@@ -49,7 +47,7 @@ def status(request_id: str) -> Response:
         my.response_cache.keep(asked, found, body)
     response = Response(body, mimetype="application/json")
     if found.request.status is not Status.COMPLETED:
-        response.headers["Retry-After"] = POLL_SECONDS
+        response.headers["Retry-After"] = str(my.poll_pace.seconds(found.request.id))
     response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
     response.make_conditional(http_request)

@@ -99,8 +99,13 @@ def _watch(url: str, request_id: str) -> int:
     path, etag, polls = f"/status/{request_id}", "", 0
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     while True:
-        connection.request("GET", path, headers={"If-None-Match": etag} if etag else {})
-        answer = connection.getresponse()
+        headers = {"If-None-Match": etag} if etag else {}
+        try:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+        except ConnectionError:  # it was kept alive for too long: as a browser does, another
+            connection.close()
+            continue
         body = answer.read()
         polls += 1
         if answer.status == 200:
