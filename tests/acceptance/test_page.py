@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,51 @@ def test_the_browser_has_nothing_to_complain_about(page: Page, origin: Origin) -
     page.browser.refresh()
     page.says("state", "Completed")
     assert page.complains() == []
+
+
+LOADED = """
+const answer = arguments[0];
+const all = ["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type));
+answer(all.map(({ name, transferSize }) => [name, transferSize]));
+"""
+
+
+def test_the_first_load_is_small_and_asks_no_other_host(page: Page) -> None:
+    page.browser.execute_cdp_cmd("Network.clearBrowserCache", {})
+    page.open("about:blank")
+    page.open(page.url)
+    eventually(page.part("start").is_displayed)
+
+    loaded = dict(page.browser.execute_async_script(LOADED))
+
+    assert f"{page.url}/static/words.js" in loaded
+    assert all(address.startswith(f"{page.url}/") for address in loaded)
+    assert all(loaded.values())  # none came from a cache
+    assert sum(loaded.values()) < 120_000, loaded
+
+
+def test_the_page_s_files_are_packed_for_whom_takes_gzip_and_kept_by_browsers(
+    system: System,
+) -> None:
+    plain = system.get("/static/words.js", headers={"Accept-Encoding": "identity"})
+    packed = system.get("/static/words.js", headers={"Accept-Encoding": "gzip"})
+    etag = {"If-None-Match": packed.headers["ETag"], "Accept-Encoding": "gzip"}
+
+    assert "Content-Encoding" not in plain.headers
+    assert (packed.headers["Content-Encoding"], packed.text) == ("gzip", plain.text)
+    assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"])
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert system.get("/static/words.js", headers=etag).status_code == 304
+    assert "Content-Encoding" not in system.get("/static/example-after.jpg").headers
+
+
+def test_the_page_may_run_no_script_or_style_that_stands_in_it(system: System) -> None:
+    answer = system.get("/")
+
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", answer.text)
 
 
 def test_nothing_is_cut_off_on_a_small_phone(page: Page, origin: Origin, phone: None) -> None:
