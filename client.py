@@ -3,13 +3,16 @@
 
     export IMAGE_SERVICE_URL=https://images.example IMAGE_SERVICE_KEY=img_…
     python client.py upload products.csv --wait --save results
+    python client.py upload https://shop.example/export.csv --for shopify --wait
+    python client.py import-check ID --target shopify
     python client.py status ID --wait          # go on waiting
     python client.py retry ID --wait           # the failed images again
 
 This one file is all of it: copy it anywhere. It needs Python 3.9 and `requests`; with `tqdm`, a
 terminal shows a progress bar. Exit codes: 0 all images are done (or the command did what it says),
-1 some images failed, 2 wrong usage, 3 the service refused, 4 the service cannot be reached,
-5 the request is not done yet, 6 a file cannot be written here, 130 interrupted.
+1 some images failed, 2 wrong usage, 3 the service refused, 4 the service cannot be reached, or what
+answers is another server, 5 the request is not done yet, 6 a file cannot be written here,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -49,6 +52,8 @@ FILES = {
     "report": "report.csv",
     "failed": "failed.csv",
     "zip": "images.zip",
+    "output.xlsx": "output.xlsx",
+    "import.xlsx": "import.xlsx",
 }
 OPTIONS = {  # of an upload, each a field of the form
     "for": "the shop that the images are for, such as shopify",
@@ -160,7 +165,13 @@ def as_json(response: requests.Response) -> Json:
         answer = response.json()
         if isinstance(answer, dict):
             return answer
-    raise Stop(UNREACHABLE, f"What answers at {urlsplit(response.url).netloc} is another service.")
+    raise _another_server(response)
+
+
+def _another_server(response: requests.Response) -> Stop:
+    where = urlsplit(response.url).netloc
+    said = f"What answers at {where} is another service ({response.status_code})."
+    return Stop(UNREACHABLE, said)
 
 
 def _is_loopback(host: str) -> bool:
@@ -187,19 +198,26 @@ def retry_after(response: requests.Response) -> float | None:
 def _checked(response: requests.Response) -> requests.Response:
     if response.is_redirect:
         where = plain(response.headers["Location"])
-        raise Stop(REFUSED, f"The service is at another address: set IMAGE_SERVICE_URL to {where}")
+        to = f"The service is at another address: set IMAGE_SERVICE_URL to {where}"
+        raise Stop(UNREACHABLE, to)
     if not response.ok:
         raise _refused(response)
     return response
 
 
 def _refused(response: requests.Response) -> Stop:
-    """What a problem says (RFC 9457): its detail, and each error with its place."""
+    """What a problem says (RFC 9457): its detail, and each error with its place.
+
+    A refusal without one is not of this service, but of whatever stands at its address.
+    """
     try:
         problem = response.json()
     except ValueError:
         problem = None
-    problem = problem if isinstance(problem, dict) else {}
+    if not isinstance(problem, dict):
+        if not _may_succeed_later(response):
+            return _another_server(response)
+        problem = {}
     detail = problem.get("detail") or f"The service answered {response.status_code}."
     errors = [each for each in problem.get("errors") or [] if isinstance(each, dict)]
     lines = [_error_line(each) for each in errors] if errors else [plain(str(detail))]
@@ -234,7 +252,9 @@ def upload(service: Service, given: argparse.Namespace) -> int:
         print(json.dumps(answer, indent=None if given.json else 2, ensure_ascii=False))
         return DONE
     request_id = _own_id(answer["request_id"])
-    say(f"Uploaded {given.file.name}: {answer['rows']} rows, {answer['images']} images")
+    say(f"Uploaded {_name_of(given.table)}: {answer['rows']} rows, {answer['images']} images")
+    for hint in answer.get("hints", ()):
+        say(plain(hint))
     if given.wait:
         return _wait_and_show(service, request_id, given)
     show(given, answer, request_id)
@@ -242,18 +262,34 @@ def upload(service: Service, given: argparse.Namespace) -> int:
 
 
 def _send(service: Service, given: argparse.Namespace, key: str) -> Json:
-    try:
-        content = given.file.read_bytes()
-    except OSError as error:
-        raise Stop(USAGE, f"{given.file}: {error.strerror}") from None
+    fields, files = _fields(given), None
+    if _is_address(given.table):
+        fields["source_url"] = given.table
+    else:
+        files = {"file": (_name_of(given.table), _content(given.table))}
     return service.ask(
         "POST",
         "/upload",
         headers={"Idempotency-Key": key},
-        files={"file": (given.file.name, content)},
-        data=_fields(given),
+        files=files,
+        data=fields,
         timeout=UPLOAD_TIMEOUT,
     )
+
+
+def _is_address(table: str) -> bool:
+    return table.lower().startswith(("http://", "https://"))
+
+
+def _name_of(table: str) -> str:
+    return table if _is_address(table) else Path(table).name
+
+
+def _content(table: str) -> bytes:
+    try:
+        return Path(table).read_bytes()
+    except OSError as error:
+        raise Stop(USAGE, f"{table}: {error.strerror}") from None
 
 
 def _fields(given: argparse.Namespace) -> dict[str, str]:
@@ -313,6 +349,22 @@ def download(service: Service, given: argparse.Namespace) -> int:
     request_id = _own_id(given.id)
     print(save(service, request_id, given.kind, given.save))
     return DONE
+
+
+def import_check(service: Service, given: argparse.Namespace) -> int:
+    """Fails where the shop's importer would, or may, refuse something."""
+    request_id = _own_id(given.id)
+    answer = service.get(f"/requests/{request_id}/import-check", target=given.target)
+    rows = [("ROW", "CERTAINTY", "RULE", "WHAT THE IMPORTER SAYS")]
+    for each in answer["findings"][:MAX_SHOWN]:
+        row = "" if each["row"] is None else str(each["row"])
+        rows.append((row, each["certainty"], each["rule"], each["message"]))
+    found = sum(answer["counts"].values())
+    text = f"{answer['checked']} images checked for {plain(answer['target'])}: {found} findings"
+    text += f"\n\n{table(rows)}" if found else ""
+    advice = [f"- {plain(sentence)}" for sentence in answer["advice"]]
+    show(given, answer, "\n".join([text, "", *advice]))
+    return SOME_FAILED if found else DONE
 
 
 def _own_id(text: str) -> str:
@@ -426,6 +478,8 @@ def save(service: Service, request_id: str, kind: str, folder: Path) -> Path:
     """One of a request's files in ``folder``, whole or not at all; the path that it has then."""
     name = FILES[kind]
     response = service.fetch("GET", f"/processed_images/{request_id}/{name}", stream=True)
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        raise _another_server(response)
     path = folder / _local_name(response, request_id, name)
     unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
@@ -488,15 +542,18 @@ def parser() -> argparse.ArgumentParser:
         ("cancel", cancel, "end what is not done yet"),
         ("delete", delete, "delete a request with its files"),
         ("download", download, "save a file of a request"),
+        ("import-check", import_check, "what a shop's importer would refuse of a request"),
     ):
         _command(commands, name, run, words).add_argument("id", metavar="ID")
     _list_options(_command(commands, "list", list_requests, "the requests, newest first"))
     for name in ("upload", "status", "retry", "cancel"):
         _waiting_options(commands.choices[name])
-    for name in ("upload", "status", "retry", "cancel", "list"):
+    for name in ("upload", "status", "retry", "cancel", "list", "import-check"):
         only = "only the service's JSON on stdout"
         commands.choices[name].add_argument("--json", action="store_true", help=only)
     _download_options(commands.choices["download"])
+    shop = "such as shopify; that of the upload's --for if not given"
+    commands.choices["import-check"].add_argument("--target", metavar="SHOP", help=shop)
     return whole
 
 
@@ -516,7 +573,7 @@ def _command(
 
 
 def _upload_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("table", metavar="FILE", help="or the http(s) address of one")
     for name, words in OPTIONS.items():
         command.add_argument(f"--{name}", help=words, metavar="VALUE")
     command.add_argument(

@@ -30,6 +30,7 @@ from tests.origin import (
     short_body,
 )
 from tests.system import PATIENCE, ROOT, System, csv_of
+from tests.workbooks import cells_of, workbook
 
 ID = "00000000-0000-4000-8000-000000000000"
 OwnSystem = Callable[..., System]
@@ -300,6 +301,49 @@ def test_a_file_is_downloaded(shell: Shell, origin: Origin) -> None:
     assert (shell.folder / out.strip()).is_file()
 
 
+def test_a_workbook_is_uploaded_and_comes_back_as_one(shell: Shell, origin: Origin) -> None:
+    rows = [["Name", "Price", "Image"], ["Cup", "=1+1", photo_urls(origin, 1)[0]]]
+    (shell.folder / "products.xlsx").write_bytes(workbook(rows))
+    _, out, err = shell.run("upload", "products.xlsx", "--wait", "--json")
+    request_id = json.loads(out)["request_id"]
+
+    assert "formulas whose values the workbook does not carry: 1" in err
+    for kind in ("output", "import"):
+        code, out, _ = shell.run("download", request_id, f"{kind}.xlsx")
+        assert (code, out) == (0, f"products-{kind}.xlsx\n")
+        header, row = cells_of((shell.folder / out.strip()).read_bytes())
+        assert (header[:3], row[0]) == (rows[0], "Cup")
+
+
+def test_a_table_is_fetched_from_its_address(shell: Shell, origin: Origin) -> None:
+    table = csv_of(("Cup", *photo_urls(origin, 1))).encode()
+    url = origin.on("/nightly.csv", content(table))
+
+    code, out, err = shell.run("upload", url, "--option", "names=sku", "--wait")
+
+    assert (code, err.splitlines()[0]) == (0, f"Uploaded {url}: 1 rows, 1 images")
+    assert out.startswith("Completed: 1 of 1 images")
+    code, _, err = shell.run("upload", f"{url}.gone")
+    assert (code, "source_unreachable" in err) == (3, True)
+
+
+def test_what_an_importer_would_refuse_is_said_before_the_import(
+    shell: Shell, origin: Origin
+) -> None:
+    table = shell.table(("Cup", *photo_urls(origin, 1)))
+    _, out, _ = shell.run("upload", table, "--for", "magento", "--wait", "--json")
+    request_id = json.loads(out)["request_id"]
+
+    code, shown, _ = shell.run("import-check", request_id, "--target", "ebay")
+
+    assert (code, shown.splitlines()[0]) == (1, "1 images checked for ebay: 3 findings")
+    assert "not_https" in shown
+    assert "- Use the action Revise" in shown
+    found = json.loads(shell.run("import-check", request_id, "--json")[1])
+    assert (found["target"], found["checked"]) == ("magento", 1)
+    assert shell.run("import-check", request_id, "--target", "nowhere")[0] == 3
+
+
 def test_a_folder_that_cannot_be_written(shell: Shell, origin: Origin) -> None:
     _, out, _ = shell.run(
         "upload", shell.table(("Cup", *photo_urls(origin, 1))), "--wait", "--json"
@@ -368,7 +412,7 @@ def test_the_key_is_sent_and_not_to_where_a_redirect_leads(fake: tuple[Origin, S
 
     code, _, err = shell.run("list")
 
-    assert code == 3
+    assert code == 4
     assert "set IMAGE_SERVICE_URL to /elsewhere" in err
     assert [each.headers["Authorization"] for each in service.received] == ["Bearer img_a_b"]
 
@@ -398,6 +442,22 @@ def test_another_service_at_the_address(fake: tuple[Origin, Shell]) -> None:
 
     assert code == 4
     assert "is another service" in err
+
+
+@pytest.mark.parametrize("command", ["list", "upload", "download"])
+@pytest.mark.parametrize("status", [200, 404, 405, 500])
+def test_another_server_is_told_by_one_code_whatever_it_answers(
+    fake: tuple[Origin, Shell], command: str, status: int
+) -> None:
+    service, shell = fake
+    page = content(b"<html>", status=status, headers={"Content-Type": "text/html"})
+    for path in ("/requests", "/upload", f"/processed_images/{ID}/output.csv"):
+        service.on(path, page)
+    arguments = {"upload": [shell.table(("Cup", "https://a/1"))], "download": [ID]}
+
+    code, _, err = shell.run(command, *arguments.get(command, []))
+
+    assert (code, f"is another service ({status})" in err) == (4, True)
 
 
 def test_a_service_of_another_version(fake: tuple[Origin, Shell]) -> None:
