@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
+from functools import partial
 from itertools import chain
 
 from flask import Blueprint, Response, request
@@ -15,6 +15,7 @@ from api.made_files import Chunks, MadeFiles
 from api.poll_pace import MIN_SECONDS
 from api.problems import Problem
 from api.service import service
+from api.slots import Slots
 from manifest import InvalidCsv, ReadingOptions
 from storage import (
     FAILED_CSV,
@@ -29,14 +30,13 @@ from storage import (
 from work_queue.read_queries import RequestRow, find_request
 from work_queue.statuses import Status
 
-# So many a process has a thread for, so that most of its threads are left for quick answers; the
-# slow readers of large archives do not keep anybody from a table.
+# So many a process has a thread for, so that most of its threads are left for quick answers. Of a
+# table all that its client is behind has room, so that only an archive waits for its reader.
 MAX_TABLES = MAX_ARCHIVES = 2
 BUSY_SECONDS = "5"
 
 routes = Blueprint("made_files", __name__)
-tables = threading.BoundedSemaphore(MAX_TABLES)
-archives = threading.BoundedSemaphore(MAX_ARCHIVES)
+tables, archives = Slots(MAX_TABLES), Slots(MAX_ARCHIVES)
 SLOTS = {
     IMPORT_CSV: tables,
     REPORT_CSV: tables,
@@ -91,16 +91,18 @@ def _etag(found: RequestRow, name: str) -> str:
     return hashlib.sha256(repr(state).encode()).hexdigest()[:32]
 
 
-def _fill(response: Response, chunks: Chunks, slots: threading.BoundedSemaphore) -> None:
+def _fill(response: Response, made: Chunks, slots: Slots) -> None:
     """Stream it, in one of the slots; what can't be made is a problem, not half a file."""
-    if not slots.acquire(blocking=False):
+    if (slot := slots.take()) is None:
         raise Problem(
             503,
             "too_many_downloads",
             "Other tables or archives are being made just now. Please try again.",
             headers={"Retry-After": BUSY_SECONDS},
         )
-    response.call_on_close(slots.release)
+    chunks = slot.passed(made)
+    response.call_on_close(partial(slots.release, slot))
+    response.call_on_close(made.close)
     response.call_on_close(chunks.close)
     try:
         first = next(chunks)
