@@ -10,6 +10,7 @@ from flask import request as http_request
 from api import parameters, status_response
 from api.ownership import own_request
 from api.service import service
+from work_queue.catalogue_faults import Fault
 from work_queue.read_queries import (
     FoundRequest,
     ImageRow,
@@ -26,12 +27,14 @@ routes = Blueprint("status", __name__)
 
 class Chosen(NamedTuple):
     """Which images are asked for, and in which order: so many behind a place, of a status, with a
-    word. The place is a (row, position), behind the sort key where there is a ``sort``.
+    fault, with a word. The place is a (row, position), behind the sort key where there is a
+    ``sort``.
     """
 
     after: tuple[int, ...]
     limit: int
     status: Status | None
+    fault: Fault | None
     q: str | None
     sort: Sort | None
 
@@ -61,6 +64,7 @@ def _chosen() -> Chosen:
         parameters.after(3 if sort else 2),
         parameters.limit(),
         parameters.one_of("status", STATUSES),
+        parameters.one_of("fault", Fault),
         parameters.words(),
         sort,
     )

@@ -24,6 +24,8 @@ export function beginFilters(changed) {
 }
 
 export function chosenImages() {
-  const filled = [...new FormData($("filters"))].filter(([, value]) => value.trim());
-  return new URLSearchParams(filled);
+  const filled = [...new FormData($("filters"))]
+    .filter(([name, value]) => name !== "chip" && value.trim());
+  const { chip } = $("filters").elements; // each has a parameter with its value
+  return new URLSearchParams([...new URLSearchParams(chip.value), ...filled]);
 }

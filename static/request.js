@@ -2,6 +2,7 @@
 
 import { showActions } from "./actions.js";
 import { offerImportCheck } from "./import_check.js";
+import { paceOf } from "./pace.js";
 import { showWebhook } from "./webhook.js";
 import { $, counted, inBytes, inTime, local, numbers, say } from "./words.js";
 
@@ -14,7 +15,8 @@ export function showRequest(request, address) {
   say("job-title", file_name);
   say("about", inWords(request));
   say("state", STATES[status]);
-  say("count", `${numbers.format(answered)} of ${counted(progress.total, "image", "images")}`);
+  const done = `${numbers.format(answered)} of ${counted(progress.total, "image", "images")}`;
+  say("count", done + paceOf(request));
   Object.assign($("part"), { max: progress.total, value: answered });
   showCounters(request);
   say("hint", hint(request));

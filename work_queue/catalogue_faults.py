@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -10,6 +11,21 @@ from sqlalchemy.engine import Connection
 from work_queue.models import Image, Product
 
 DEAD_LINKS = ("http_404", "http_410", "host_not_found")  # of error_code
+
+
+class Fault(StrEnum):
+    """One that is said of single images."""
+
+    DEAD_LINKS = "dead_links"
+    LOST_PIXELS = "lost_pixels"
+    MISSED_TARGETS = "missed_targets"
+
+
+HAS_FAULT: dict[Fault, sa.ColumnElement[bool]] = {
+    Fault.DEAD_LINKS: sa.or_(*(Image.error_code == code for code in DEAD_LINKS)),
+    Fault.LOST_PIXELS: Image.scale < 1,
+    Fault.MISSED_TARGETS: Image.target_met == sa.false(),
+}
 
 
 class CatalogueFaults(NamedTuple):
@@ -26,12 +42,7 @@ class CatalogueFaults(NamedTuple):
 def find_faults(tx: Connection, request_id: int) -> CatalogueFaults:
     """The figures of a request; its images are read for them, all of them."""
     of_request = Image.request_id == request_id
-    conditions = [
-        sa.or_(*(Image.error_code == code for code in DEAD_LINKS)),
-        Image.scale < 1,
-        Image.target_met == sa.false(),
-    ]
-    numbers = [sa.func.sum(sa.case((each, 1), else_=0)) for each in conditions]
+    numbers = [sa.func.sum(sa.case((HAS_FAULT[each], 1), else_=0)) for each in Fault]
     counted = tx.execute(sa.select(*numbers).where(of_request)).one()
     # A product may have several rows: those of variants have their own SKU in Shopify's tables, but
     # only the first of them has the name.

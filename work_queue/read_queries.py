@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from work_queue.catalogue_faults import HAS_FAULT, Fault
 from work_queue.models import Figures, Image, Product, Request, Webhook, WebhookAttempt
 from work_queue.predicates import is_after, is_whole
 from work_queue.statuses import Status, is_status
@@ -263,6 +264,7 @@ def find_images(
     after: tuple[int, int],
     limit: int,
     status: Status | None = None,
+    fault: Fault | None = None,
     q: str | None = None,
 ) -> list[ImageRow]:
     """A page of images with their products, in the order of the CSV, behind a (row, position).
@@ -271,7 +273,7 @@ def find_images(
     """
     row_number, position = after
     place = {"request_id": request_id, "row_number": row_number, "position": position}
-    page = tx.execute(_chosen(IMAGES, status, q), {**place, "limit": limit})
+    page = tx.execute(_chosen(IMAGES, status, fault, q), {**place, "limit": limit})
     return [_image_row(*image) for image in page]
 
 
@@ -283,6 +285,7 @@ def find_sorted_images(
     after: tuple[int, int, int],
     limit: int,
     status: Status | None = None,
+    fault: Fault | None = None,
     q: str | None = None,
 ) -> list[tuple[int, ImageRow]]:
     """A page of images in another order, each with its sort key, behind a (key, row, position).
@@ -294,18 +297,23 @@ def find_sorted_images(
     place = {"request_id": request_id, "row_number": row_number, "position": position}
     key = SORT_KEYS[sort].label("sort_key")
     is_behind = sa.or_(SORT_KEYS[sort] > last, sa.and_(SORT_KEYS[sort] == last, BEHIND))
-    images = _chosen(ALL_IMAGES, status, q).add_columns(key).where(is_behind)
+    images = _chosen(ALL_IMAGES, status, fault, q).add_columns(key).where(is_behind)
     in_order = images.order_by(key, Image.row_number, Image.position)
     page = tx.execute(in_order, {**place, "limit": limit})
     return [(key, _image_row(*image)) for *image, key in page]
 
 
 def _chosen(
-    images: sa.Select[*tuple[Any, ...]], status: Status | None, q: str | None
+    images: sa.Select[*tuple[Any, ...]],
+    status: Status | None,
+    fault: Fault | None,
+    q: str | None,
 ) -> sa.Select[*tuple[Any, ...]]:
-    """Those of a status, with a word in their serial number, product name or URL."""
+    """Those of a status, with a fault, with a word in their serial number, product name or URL."""
     if status is not None:
         images = images.where(is_status(Image.status, status))
+    if fault is not None:
+        images = images.where(HAS_FAULT[fault])
     if q is not None:
         searched = (Product.serial_number, Product.product_name, Image.input_url)
         images = images.where(sa.or_(*(text.icontains(q, autoescape=True) for text in searched)))

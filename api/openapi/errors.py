@@ -55,6 +55,7 @@ ERRORS = {
     "invalid_status": Error(400, "status is one of Pending, Processing, Completed."),
     "invalid_target": Error(400, "target is one of shopify, woocommerce, google, …"),
     "missing_target": Error(400, "target says for which shop: one of shopify, …"),
+    "invalid_fault": Error(400, "fault is one of dead_links, lost_pixels, missed_targets."),
     "invalid_sort": Error(400, "sort is one of row, worst, saved, bytes."),
     "invalid_q": Error(400, "q is a text of up to 200 characters."),
     "not_found": Error(404, "There is nothing at this address."),

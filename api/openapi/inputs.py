@@ -10,6 +10,7 @@ from manifest.columns import MAX_COLUMN_NAME
 from manifest.workbook import MAX_SHEET_NAME
 from shops import Target
 from storage import IMAGE_TYPES
+from work_queue.catalogue_faults import Fault
 from work_queue.models import MAX_URL_COLUMN, MAX_WEBHOOK_URL
 from work_queue.read_queries import Sort
 
@@ -244,6 +245,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     ),
     "RequestStatus": _status(schemas.OF_REQUEST, "requests"),
     "ImageStatus": _status(schemas.OF_IMAGE, "images"),
+    "Fault": _or_empty(
+        _of_query(
+            "fault",
+            {"type": "string", "enum": [*Fault]},
+            "Only images with this fault, as `faults` of a completed request counts them.",
+        )
+    ),
     "Sort": _or_empty(
         _of_query(
             "sort",

@@ -188,10 +188,13 @@ get_status = _api(
         ),
         "304": NOT_MODIFIED,
     },
-    parameters=("RequestId", "Limit", "After", "Sort", "ImageStatus", "ImageQ", "IfNoneMatch"),
+    parameters=(
+        *("RequestId", "Limit", "After", "Sort"),
+        *("ImageStatus", "Fault", "ImageQ", "IfNoneMatch"),
+    ),
     problems=(
         *(*OF_AN_ID, "invalid_limit", "invalid_after", "invalid_sort"),
-        *("invalid_status", "invalid_q"),
+        *("invalid_status", "invalid_fault", "invalid_q"),
     ),
     curl=f"curl '{BASE}/status/{ID}?limit=10&status=Failed'",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import requests
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -44,6 +46,24 @@ def test_the_failed_images_alone_are_shown(page: Page, system: System, origin: O
 
     choose(page, "All")
     shows(page, "Cup", "Vase")
+
+
+def test_images_that_missed_their_target_or_lost_pixels_are_shown(
+    page: Page, system: System, origin: Origin
+) -> None:
+    table = csv_of(("Cup", *photo_urls(origin, 1)), ("Vase", origin.url("/nowhere.jpg")))
+    open_request(page, system, table, reduce_by="95", keep_dimensions="1")
+    page.says("state", "Completed")
+
+    choose(page, "Target missed")
+    shows(page, "Cup")
+    choose(page, "Fewer pixels")
+    page.says("shown", "No image is like that.")
+
+    open_request(page, system, table, reduce_by="95")
+    page.says("state", "Completed")
+    choose(page, "Fewer pixels")
+    shows(page, "Cup")
 
 
 def test_images_are_searched_by_name_and_sorted(page: Page, system: System, origin: Origin) -> None:
@@ -131,7 +151,12 @@ def test_every_table_and_the_archive_can_be_downloaded(
     page.part("files").find_element(By.TAG_NAME, "summary").click()
 
     links = page.part("files").find_elements(By.TAG_NAME, "a")
-    assert [link.text for link in links] == ["import.csv", "report.csv", "failed.csv", "images.zip"]
+    assert [link.text for link in links if link.is_displayed()] == [
+        "import.csv",
+        "report.csv",
+        "failed.csv",
+        "images.zip",
+    ]
     assert all(requests.get(str(link.get_property("href")), timeout=10).ok for link in links)
 
 
@@ -152,3 +177,16 @@ def test_a_hidden_tab_rests_until_it_is_seen(page: Page, system: System, held: H
     page.browser.execute_script(HIDE, False)
 
     page.says("state", "Completed")
+
+
+def test_a_job_at_work_says_how_fast_it_goes_and_how_long_it_will_take(
+    page: Page, system: System, origin: Origin
+) -> None:
+    slow = [origin.on(f"/slow-{i}.jpg", content(photo(i), delay=1.5)) for i in range(60)]
+    open_request(page, system, csv_of(("Cup", *slow)))
+
+    page.says("count", "left")
+    assert re.search(r"of 60 images · .+ · about \d+ (s|min) left$", page.text("count"))
+    page.part("cancel").click()
+    page.says("state", "Completed")
+    assert page.text("count") == "60 of 60 images"

@@ -429,3 +429,18 @@ def test_a_host_that_was_given_up_is_asked_again_by_a_retry(
     assert post(system, f"/requests/{request_id}/retry").json()["retried"] == 5
 
     assert statuses(system.completed(request_id)) == ["Completed"] * 5
+
+
+def test_images_are_found_by_what_is_wrong_with_them(system: System, origin: Origin) -> None:
+    gone = origin.url("/gone.jpg")
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1), gone)), reduce_by="95")
+    system.completed(request_id)
+
+    def found(fault: str) -> list[str]:
+        answer = system.get(f"/status/{request_id}", params={"fault": fault})
+        return [image["input_url"] for image in answer.json()["images"]]
+
+    assert found("dead_links") == [gone]
+    assert found("lost_pixels") == photo_urls(origin, 1)
+    refused = system.get(f"/status/{request_id}", params={"fault": "rust"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_fault")
