@@ -1443,22 +1443,37 @@ WHERE
 SELECT
   pauses.host,
   pauses.paused_at,
-  (
-    SELECT
-      COUNT(*) AS count_1
-    FROM requests
-    JOIN hosts
-      ON hosts.request_id = requests.id
-    JOIN images
-      ON images.request_id = requests.id AND images.host_number = hosts.number
-    WHERE
-      requests.status <> N'Completed'
-      AND requests.is_whole = 1
-      AND images.status = N'Pending'
-      AND images.copy_of IS NULL
-      AND hosts.host = pauses.host
-  ) AS anon_1
+  COALESCE(SUM(waiting.images), :coalesce_2) AS coalesce_1
 FROM pauses
+LEFT OUTER JOIN (
+  SELECT
+    hosts.host AS host,
+    (
+      SELECT
+        COUNT(*) AS count_1
+      FROM images
+      WHERE
+        images.request_id = hosts.request_id
+        AND images.host_number = hosts.number
+        AND images.status = N'Pending'
+        AND images.copy_of IS NULL
+    ) AS images
+  FROM hosts
+  JOIN requests
+    ON requests.id = hosts.request_id
+  WHERE
+    requests.status <> N'Completed'
+    AND requests.is_whole = 1
+    AND hosts.host IN (
+      SELECT
+        pauses.host
+      FROM pauses
+    )
+) AS waiting
+  ON waiting.host = pauses.host
+GROUP BY
+  pauses.host,
+  pauses.paused_at
 ORDER BY
   pauses.host;
 

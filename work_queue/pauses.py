@@ -50,17 +50,27 @@ def work_is_paused(tx: Connection) -> bool:
     return tx.scalar(sa.select(Pause.host).where(Pause.host == ALL_WORK)) is not None
 
 
-# Of the paused hosts of each open request; as many as the pauses, where no request has them.
+# A look at each paused host of each open request, and at the index of its pending images.
 IMAGES_OF_HOST = (
     sa.select(sa.func.count())
-    .select_from(Request)
-    .join(Host, Host.request_id == Request.id)
-    .join(Image, sa.and_(Image.request_id == Request.id, Image.host_number == Host.number))
-    .where(is_open(), is_pending(Image), Host.host == Pause.host)
-    .correlate(Pause)
+    .select_from(Image)
+    .where(Image.request_id == Host.request_id, Image.host_number == Host.number)
+    .where(is_pending(Image))
+    .correlate(Host)
     .scalar_subquery()
 )
-PAUSES = sa.select(Pause.host, Pause.paused_at, IMAGES_OF_HOST).order_by(Pause.host)
+WAITING = (
+    sa.select(Host.host, IMAGES_OF_HOST.label("images"))
+    .join(Request, Request.id == Host.request_id)
+    .where(is_open(), Host.host.in_(sa.select(Pause.host)))
+    .subquery("waiting")
+)
+PAUSES = (
+    sa.select(Pause.host, Pause.paused_at, sa.func.coalesce(sa.func.sum(WAITING.c.images), 0))
+    .select_from(sa.outerjoin(Pause, WAITING, WAITING.c.host == Pause.host))
+    .group_by(Pause.host, Pause.paused_at)
+    .order_by(Pause.host)
+)
 
 
 def find_pauses(tx: Connection) -> list[PauseRow]:

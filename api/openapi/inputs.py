@@ -11,7 +11,7 @@ from manifest.workbook import MAX_SHEET_NAME
 from shops import Target
 from storage import IMAGE_TYPES
 from work_queue.catalogue_faults import Fault
-from work_queue.models import MAX_URL_COLUMN, MAX_WEBHOOK_URL
+from work_queue.models import MAX_HOST, MAX_URL_COLUMN, MAX_WEBHOOK_URL
 from work_queue.read_queries import Sort
 
 WEBHOOK_URL = {
@@ -221,7 +221,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     ),
     "Host": _of_path(
         "host",
-        {**TEXT, "examples": ["shop.example", "shop.example:8443", "*"]},
+        {
+            **TEXT,
+            "maxLength": MAX_HOST,
+            "pattern": r"^[^\x00-\x20\s/?#\\@]+$",
+            "examples": ["shop.example", "shop.example:8443", "*"],
+        },
         "As URLs have it, with the port where they have one; `*` is all work.",
     ),
     "StaticName": _of_path("filename", {**TEXT, "examples": ["page.css"]}, "As in `page.css`."),

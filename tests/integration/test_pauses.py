@@ -113,8 +113,10 @@ def test_images_of_a_paused_host_can_be_cancelled(database: Database, store: Sto
     assert listed(database) == [("one.example", 0)]
 
 
-def test_a_claim_asks_for_pauses_by_their_key(database: Database, store: Stores) -> None:
-    """So the many hosts of a request cost it no more than a few pages."""
+def test_a_claim_asks_for_pauses_by_their_key_and_a_look_for_images_by_their_index(
+    database: Database, store: Stores
+) -> None:
+    """So neither costs more where a request has many hosts, or a host many images that ended."""
     if not database.is_embedded:
         pytest.skip("SQLite's own EXPLAIN")
     store(ONE)
@@ -128,7 +130,10 @@ def test_a_claim_asks_for_pauses_by_their_key(database: Database, store: Stores)
     sa.event.listen(database.engine, "before_cursor_execute", explain)
     assert claim(database)
     database.write(keys_at_work)
-
     of_table = [plan for plan in plans if "pauses" in plan]
+    database.write(pauses.find_pauses)
+
+    searched = [plan for plan in plans if "images" in plan]
+    assert all("INDEX ix_images_pending (request_id=?" in plan for plan in searched), searched
     assert len(of_table) == 2
     assert all(plan.startswith("SEARCH pauses") for plan in of_table), of_table
