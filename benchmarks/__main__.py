@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks import (
     bucket,
     fairness,
+    gallery,
     growth,
     scale,
     slow_host,
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "upload": upload.run,
     "status": status.run,
     "watchers": watchers.run,
+    "gallery": gallery.run,
     "fairness": fairness.run,
     "slow_host": slow_host.run,
     "scale": scale.run,

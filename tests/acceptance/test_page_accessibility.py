@@ -136,6 +136,14 @@ def test_the_question_before_a_request_is_deleted(page: Page, origin: Origin, fo
     assert found() == {}
 
 
+def test_the_operator_s_page(page: Page, system: System, origin: Origin, found: Found) -> None:
+    system.completed(system.accepted(csv_of(("Mug", origin.url("/gone.jpg")))))
+    page.part("to-operator").click()
+    page.says("failures", "http_404")
+
+    assert found() == {}
+
+
 def test_a_link_to_nothing(page: Page, found: Found) -> None:
     page.open(f"{page.url}/#00000000-0000-0000-0000-000000000000")
     page.says("trouble", "There is no request")
