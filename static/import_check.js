@@ -49,10 +49,10 @@ function clear(words) {
 }
 
 function show({ checked: images, counts, findings, advice }) {
-  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const total = numberOf(findings, counts);
   const looked = `${counted(images, "image was", "images were")} looked at: `;
   const shown = findings.slice(0, MOST_LISTED);
-  const part = shown.length < findings.length ? ` The first ${MOST_LISTED} are shown.` : "";
+  const part = shown.length < total ? ` The first ${MOST_LISTED} are shown.` : "";
   const found = total ? `${counted(total, "finding", "findings")}.${part}` : "nothing was found.";
   say("check-words", looked + found);
   $("finding-rows").replaceChildren(...shown.map(findingRow));
@@ -62,6 +62,14 @@ function show({ checked: images, counts, findings, advice }) {
     item.textContent = sentence;
     return item;
   }));
+}
+
+/** What is true of all links is one finding, which ``counts`` has for each image. */
+function numberOf(findings, counts) {
+  const ofLinks = findings.filter(({ row }) => row === null);
+  const ofImages = { ...counts };
+  for (const { rule } of ofLinks) delete ofImages[rule];
+  return Object.values(ofImages).reduce((sum, count) => sum + count, ofLinks.length);
 }
 
 /** A finding without a row is about the links of all images. */

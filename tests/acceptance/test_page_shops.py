@@ -80,7 +80,9 @@ def test_an_import_check_says_what_the_shop_may_refuse(
     page: Page, system: System, origin: Origin
 ) -> None:
     webp = origin.on("/to-check.webp", content(photo(5, format="WEBP")))
-    request_id = system.accepted(csv_of(("Cup", webp), ("Mug", origin.url("/gone.jpg"))))
+    (jpeg,) = photo_urls(origin, 1)
+    rows = ("Cup", webp, jpeg), ("Mug", origin.url("/gone.jpg"))
+    request_id = system.accepted(csv_of(*rows))
     system.completed(request_id)
     page.open(f"{page.url}/#{request_id}")
     page.says("state", "Completed")
@@ -89,7 +91,7 @@ def test_an_import_check_says_what_the_shop_may_refuse(
     unfold(page, "import-check")
     Select(page.part("target")).select_by_visible_text("Magento")
 
-    page.says("check-words", "2 images were looked at: 3 findings.")
+    page.says("check-words", "3 images were looked at: 3 findings.")
     found = page.cells("findings")[1:]
     assert [row[0] for row in found] == ["all", "row 1, 1", "row 2, 1"]
     assert "The format of the image is WebP: Magento refuses that" in found[1][1]
