@@ -39,7 +39,8 @@ def import_csv(manifest: Manifest, new_urls: Iterable[NewUrl]) -> Iterator[str]:
     groups = groupby(new_urls, attrgetter("row_number"))
     number, group = next(groups, (0, iter(())))
     for row in manifest.raw_rows():
-        yield row.before
+        if row.before:
+            yield row.before
         if row.number == number:
             yield _with_new_urls(manifest, row.text, {old: new for _, old, new in group})
             number, group = next(groups, (0, iter(())))
@@ -62,6 +63,30 @@ def failed_csv(manifest: Manifest, row_numbers: Iterable[int]) -> Iterator[str]:
 
 
 def _with_new_urls(manifest: Manifest, text: str, new_urls: Mapping[str, str]) -> str:
+    found = _at_their_only_places(text, new_urls) if manifest.has_whole_urls else None
+    return _by_cells(manifest, text, new_urls) if found is None else found
+
+
+def _at_their_only_places(text: str, new_urls: Mapping[str, str]) -> str | None:
+    """The row where each old URL stands in it once and as it is, as in nearly all rows; else None.
+
+    A URL of a row stands in it by itself, so one that is there once is no part of another, and in
+    no other column. With a quote or a comma it may be written in another way.
+    """
+    places = []
+    for old, new in new_urls.items():
+        if text.count(old) != 1 or '"' in old or "," in old:
+            return None
+        start = text.index(old)
+        places.append((start, start + len(old), new))
+    parts, at = [], 0
+    for start, end, new in sorted(places):
+        parts += [text[at:start], new]
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+def _by_cells(manifest: Manifest, text: str, new_urls: Mapping[str, str]) -> str:
     quote = ' *"' if manifest.skips_blanks else '"'  # that opens a cell
     cells = _cell(manifest.delimiter, quote).findall(text)
     extra = range(len(manifest.columns), len(cells))  # of a list of URLs without quotes

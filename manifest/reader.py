@@ -103,6 +103,11 @@ class Manifest:
         return self._dialect.has_bom
 
     @property
+    def has_whole_urls(self) -> bool:
+        """Whether URLs stand in their cells as they are fetched, joined to no base URL."""
+        return not self._options.base_url
+
+    @property
     def skips_blanks(self) -> bool:
         """Whether blanks behind a delimiter do not belong to the cell."""
         return self._dialect.skips_blanks
@@ -143,10 +148,13 @@ class Manifest:
         lines = Lines(self._path, self._dialect, keeps=True)
         number, first = 0, 1
         for number, (line, _) in enumerate(self._data(lines), start=1):
-            before, text = lines.kept[: line - first], lines.kept[line - first :]
-            first += len(lines.kept)
-            lines.kept.clear()
-            yield RawRow(number, "".join(before), "".join(text))
+            kept, lines.kept = lines.kept, []
+            if len(kept) == 1:  # as nearly always
+                yield RawRow(number, "", kept[0])
+            else:
+                before, text = kept[: line - first], kept[line - first :]
+                yield RawRow(number, "".join(before), "".join(text))
+            first += len(kept)
         yield RawRow(number + 1, "".join(lines.kept), "")
 
     def _read(self, number: int, line: int, record: Record) -> Row:

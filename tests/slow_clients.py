@@ -56,6 +56,7 @@ class SlowClients:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 80)
         self._beginning = BEGINNINGS[kind].format(host=parts.netloc, path=path).encode()
+        self._piece = piece
         self._turn = partial(_read, piece) if kind == "slow readers" else _send_a_byte
         self._trickles = trickle and kind != "silent sockets"
         self._is_over = threading.Event()
@@ -64,7 +65,7 @@ class SlowClients:
 
     def _open(self) -> socket.socket:
         opened = socket.socket()
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(4096, self._piece))
         opened.settimeout(60)
         opened.bind((SOURCE, 0))
         opened.connect(self._address)
@@ -97,8 +98,9 @@ def _send_a_byte(to: socket.socket) -> None:
 
 
 def _read(length: int, of: socket.socket) -> None:
+    of.settimeout(0.2)  # it may have been sent all there is
     while length > 0:
-        length -= len(of.recv(length, socket.MSG_DONTWAIT)) or length
+        length -= len(of.recv(length)) or length
 
 
 def has_ended(one: socket.socket) -> bool:

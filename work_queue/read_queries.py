@@ -335,7 +335,7 @@ def find_completed(
         .order_by(Image.row_number, Image.position)
         .limit(PAGE)
     )
-    return [CompletedImage(*image) for image in page]
+    return [*map(CompletedImage._make, page.all())]
 
 
 def find_ended(tx: Connection, request_id: int, *, after: tuple[int, int]) -> list[EndedImage]:

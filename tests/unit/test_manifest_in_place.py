@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifest import InvalidCsv, Manifest, Row, open_manifest
+from manifest import InvalidCsv, Manifest, ReadingOptions, Row, open_manifest
 from manifest.in_place import NewUrl, failed_csv, import_csv
 
 EXPORTS = Path(__file__).parent / "exports"
@@ -49,6 +49,38 @@ def numbered(row: Row, position: int, _: str) -> str:
 
 def itself(_row: Row, _position: int, url: str) -> str:
     return url
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        # As in a link, and as a part of another URL of the row.
+        ("https://a/1.jpg,https://a/1.jpg", "https://a/1.jpg,https://b.example/1-1.jpg"),
+        ("https://a/1.jpg-page,https://a/1.jpg", "https://a/1.jpg-page,https://b.example/1-1.jpg"),
+        (
+            ',"https://a/1.jpg, https://a/1.jpg?v=2"',
+            ',"https://b.example/1-1.jpg, https://b.example/1-2.jpg"',
+        ),
+        # In the image's cell in another way than elsewhere in the row.
+        (
+            '"https://a/w,h.jpg","https://a/w\\,h.jpg"',
+            '"https://a/w,h.jpg","https://b.example/1-1.jpg"',
+        ),
+        ('https://a/?q="x","https://a/?q=""x"""', 'https://a/?q="x","https://b.example/1-1.jpg"'),
+    ],
+)
+def test_the_same_url_elsewhere_in_the_row_stays(tmp_path: Path, row: str, expected: str) -> None:
+    manifest = manifest_of(tmp_path, f"Link,Image\n{row}\n")
+    assert replaced(manifest, numbered).decode() == f"Link,Image\n{expected}\n"
+
+
+def test_a_file_name_is_replaced_and_not_the_url_that_it_is_joined_to(tmp_path: Path) -> None:
+    path = tmp_path / "upload.csv"
+    path.write_text("Link,Image\nhttps://a.example/hat.jpg,hat.jpg\n")
+    manifest = open_manifest(path, ReadingOptions(base_url="https://a.example/"))
+    assert replaced(manifest, numbered).decode().splitlines()[1] == (
+        "https://a.example/hat.jpg,https://b.example/1-1.jpg"
+    )
 
 
 def test_each_url_is_replaced_at_its_own_place_and_nothing_else(tmp_path: Path) -> None:
