@@ -88,9 +88,9 @@ PRESTASHOP = Source(
     CERTAIN,
 )
 BIGCOMMERCE = Source(
-    "BigCommerce's limits, as others report them",
+    "BigCommerce: create a product image, of the REST API",
     "https://developer.bigcommerce.com/docs/rest-catalog/products/images",
-    HINT,
+    LIKELY,
 )
 EBAY = Source(
     "eBay: PictureDetailsType",
@@ -105,7 +105,7 @@ AMAZON = Source(
 META = Source(
     "Meta: fields of a catalogue",
     "https://developers.facebook.com/docs/marketing-api/catalog/reference",
-    CERTAIN,
+    LIKELY,
 )
 PINTEREST = Source(
     "Pinterest: before you get started with catalogs",
@@ -233,13 +233,13 @@ SHOPS: dict[Target, Shop] = {
     Target.BIGCOMMERCE: Shop(
         name="BigCommerce",
         rules=[
-            rules.formats("jpeg", "png", "webp", "gif", by=BIGCOMMERCE),
+            rules.formats("jpeg", "png", "webp", "gif", "bmp", by=BIGCOMMERCE),
             rules.max_bytes(8, by=BIGCOMMERCE),
             rules.max_url(255, by=BIGCOMMERCE),
             rules.public_host(by=BIGCOMMERCE),
         ],
         dead_link="BigCommerce may refuse the product where that is dead.",
-        dead_link_by=BIGCOMMERCE,
+        dead_link_by=unsure(BIGCOMMERCE),
         advice=[
             "Choose to overwrite existing products, or those that are there are skipped.",
             "Look at one product first: old pictures may stay beside the new ones.",

@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from types import MappingProxyType
 from typing import Self
 from urllib.parse import urlsplit
@@ -39,8 +38,7 @@ BEGINNINGS: Mapping[str, str] = MappingProxyType(
 class SlowClients:
     """Use as a context manager, which closes them. ``path`` is what the slow readers ask for.
 
-    ``trickle`` lets each of them send one byte a second or read ``piece`` bytes, so that no pause
-    is long.
+    ``trickle`` lets each of them send or read one byte a second, so that no pause is long.
     """
 
     def __init__(
@@ -51,13 +49,11 @@ class SlowClients:
         *,
         path: str = "/",
         trickle: bool = False,
-        piece: int = 1,
     ) -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 80)
         self._beginning = BEGINNINGS[kind].format(host=parts.netloc, path=path).encode()
-        self._piece = piece
-        self._turn = partial(_read, piece) if kind == "slow readers" else _send_a_byte
+        self._turn = _read_a_byte if kind == "slow readers" else _send_a_byte
         self._trickles = trickle and kind != "silent sockets"
         self._is_over = threading.Event()
         allow_files(number)
@@ -65,7 +61,7 @@ class SlowClients:
 
     def _open(self) -> socket.socket:
         opened = socket.socket()
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(4096, self._piece))
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         opened.settimeout(60)
         opened.bind((SOURCE, 0))
         opened.connect(self._address)
@@ -97,10 +93,8 @@ def _send_a_byte(to: socket.socket) -> None:
     to.send(b"a", socket.MSG_DONTWAIT)
 
 
-def _read(length: int, of: socket.socket) -> None:
-    of.settimeout(0.2)  # it may have been sent all there is
-    while length > 0:
-        length -= len(of.recv(length)) or length
+def _read_a_byte(of: socket.socket) -> None:
+    of.recv(1, socket.MSG_DONTWAIT)
 
 
 def has_ended(one: socket.socket) -> bool:

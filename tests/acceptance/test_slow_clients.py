@@ -12,9 +12,6 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from http_server.processes import KEPT_RESPONSE
-from tests.conftest import photo_urls
-from tests.origin import Origin
 from tests.slow_clients import KINDS, SlowClients, status_of
 from tests.system import System, csv_of, eventually
 
@@ -59,32 +56,6 @@ def test_slow_clients_of_all_kinds_at_once_are_ended_by_the_server(system: Syste
 def test_a_reader_that_reads_is_sent_all_of_a_large_file(system: System, large_file: str) -> None:
     assert len(system.get(large_file).content) == FILE_BYTES
     assert len(system.get(large_file, headers={"Range": "bytes=5-1004"}).content) == 1000
-
-
-def test_slow_readers_of_archives_make_room_for_those_who_wait(
-    own_system: OwnSystem, origin: Origin
-) -> None:
-    system = own_system(MAX_UPLOAD_BYTES=str(KEPT_RESPONSE))  # which bounds what is kept for all
-    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))))
-    system.completed(request_id)
-    os.truncate(system.folder / "processed" / request_id / "1-1.jpg", 6 * KEPT_RESPONSE)
-    path = f"/processed_images/{request_id}/images.zip"
-
-    def asked() -> set[int]:
-        """So often that every process of the server has answered."""
-        answers = [system.get(path, stream=True) for _ in range(12)]
-        for answer in answers:
-            answer.close()
-        return {answer.status_code for answer in answers}
-
-    def reads(number: int) -> SlowClients:
-        return SlowClients(
-            system.url, "slow readers", number, path=path, trickle=True, piece=50_000
-        )
-
-    with reads(24):
-        eventually(lambda: asked() == {503})
-        eventually(lambda: 200 in asked(), within=60)
 
 
 def beginning_of_an_upload(system: System, body: bytes) -> bytes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import time
 import uuid
 import zipfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,13 +16,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import workbook_upload
-from api.made_file_routes import MAX_TABLES
+from api.made_file_routes import MAX_ARCHIVES, MAX_TABLES
 from api.made_files import RequestChanged
+from api.slots import MIN_BYTES_PER_SECOND, Yielded
 from app import create_app
 from database import Database
 from manifest import open_manifest
 from pipeline.output_csv import complete_requests
-from settings import Settings
+from settings import MIB, Settings
 from storage import open_storage
 from tests.integration.conftest import completed
 from tests.s3 import S3, variables
@@ -114,6 +117,25 @@ def test_only_some_are_made_at_a_time(client: FlaskClient, public_id: UUID) -> N
     for each in unread:
         each.close()
     assert get(client, public_id, "import.csv")
+
+
+def test_a_reader_that_is_slow_makes_room_for_one_who_waits(
+    client: FlaskClient, public_id: UUID
+) -> None:
+    url = f"/processed_images/{public_id}/images.zip"
+    unread = [client.get(url) for _ in range(MAX_ARCHIVES)]
+    slow = unread[0].iter_encoded()
+    next(slow)
+    assert client.get(url).status_code == 503
+    time.sleep(MIB / MIN_BYTES_PER_SECOND + 0.5)
+    assert client.get(url).status_code == 503
+
+    with pytest.raises(Yielded):
+        deque(slow, maxlen=0)
+    unread[0].close()
+
+    assert get(client, public_id, "images.zip")
+    unread[1].close()
 
 
 def test_only_some_workbooks_are_read_at_a_time(client: FlaskClient) -> None:
