@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import system_for
 from tests.acceptance.test_api_keys import new_user
 from tests.acceptance.test_webhook import notified
 from tests.conftest import photo_urls, server_url
 from tests.origin import Origin, content
 from tests.system import PATIENCE, ROOT, System, csv_of
 
+OwnSystem = Callable[..., System]
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 BLOCK = re.compile(r"^ *```(sh|console)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 RUN = re.compile(
@@ -25,7 +25,7 @@ RUN = re.compile(
 # Other tests start the service and its programs; these change the machine, or need another one.
 NOT_RUN = re.compile(
     r"make (demo|run|schema|migrate|sqlserver-check|test)\b|celery|python3? (-m|app\.py)|nginx|npx"
-    r"|docker|export|mkdir|envsubst|sqlite3|rsync|aws|[A-Z_]+=|$"
+    r"|docker|export|mkdir|pip|opentelemetry-|envsubst|sqlite3|rsync|aws|[A-Z_]+=|$"
 )
 REFUSED = {  # what a command holds whose answer is a refusal, and its words
     "ftp://x/1.jpg": "invalid_csv",
@@ -45,13 +45,6 @@ def commands_of(document: Path) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def documented(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A service of its own, as the documents make keys and backups."""
-    with system_for(origin, tmp_path_factory.mktemp("documented")) as system:
-        yield system
-
-
 def at_work(document: Path) -> list[str]:
     return [command for command in commands_of(document) if RUN.match(command)]
 
@@ -67,8 +60,9 @@ def test_every_command_is_run_or_known_not_to_be(document: Path) -> None:
     "document", [each for each in DOCUMENTS if at_work(each)], ids=lambda path: path.name
 )
 def test_the_commands_of_a_document_do_what_they_say(
-    document: Path, documented: System, origin: Origin, tmp_path: Path
+    document: Path, own_system: OwnSystem, origin: Origin, tmp_path: Path
 ) -> None:
+    documented = own_system()  # commands pause all work, and make keys
     hook = origin.on(f"/hook-{document.stem}", content())
     table = csv_of(("Cup", *photo_urls(origin, 2)))
     request_id = documented.accepted(table, webhook_url=hook, **{"for": "shopify"})
