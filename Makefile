@@ -50,6 +50,7 @@ backup: $(VENV)/installed
 	@$(BIN)/python -m commands backup $(if $(TO),-- "$(TO)")
 
 restore: $(VENV)/installed
+	@[ -n "$(FROM)" ] || { echo "Name the backup: make restore FROM=folder" >&2; exit 2; }
 	@$(BIN)/python -m commands restore $(if $(FORCE),--force) -- "$(FROM)"
 
 sqlserver-check: $(VENV)/installed

@@ -143,12 +143,11 @@ def _page() -> Response:
 
 def _pack(response: Response) -> Response:
     """The page and its files with gzip: their text is public, so a packed size tells no secret."""
-    if request.endpoint not in ("page", "static") or response.status_code != 200:
-        return response
-    if response.mimetype not in PACKED:
+    if request.endpoint not in ("page", "static"):
         return response
     response.vary.add("Accept-Encoding")
-    if request.accept_encodings["gzip"]:
+    is_packed = response.status_code == 200 and response.mimetype in PACKED
+    if is_packed and request.accept_encodings["gzip"]:
         response.direct_passthrough = False
         response.set_data(gzip.compress(response.get_data(), compresslevel=6, mtime=0))
         response.content_encoding = "gzip"

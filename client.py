@@ -359,12 +359,18 @@ def import_check(service: Service, given: argparse.Namespace) -> int:
     for each in answer["findings"][:MAX_SHOWN]:
         row = "" if each["row"] is None else str(each["row"])
         rows.append((row, each["certainty"], each["rule"], each["message"]))
-    found = sum(answer["counts"].values())
-    text = f"{answer['checked']} images checked for {plain(answer['target'])}: {found} findings"
+    of_all = {each["rule"] for each in answer["findings"] if each["row"] is None}  # of their links
+    found = sum(1 if rule in of_all else number for rule, number in answer["counts"].items())
+    checked = _counted(answer["checked"], "image")
+    text = f"{checked} checked for {plain(answer['target'])}: {_counted(found, 'finding')}"
     text += f"\n\n{table(rows)}" if found else ""
     advice = [f"- {plain(sentence)}" for sentence in answer["advice"]]
     show(given, answer, "\n".join([text, "", *advice]))
     return SOME_FAILED if found else DONE
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _own_id(text: str) -> str:

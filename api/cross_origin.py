@@ -11,7 +11,7 @@ from flask import Response, request
 from api.service import service
 
 PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
     "Access-Control-Allow-Headers": "Authorization, *",  # the one that the star leaves out
     "Access-Control-Max-Age": "3600",
 }

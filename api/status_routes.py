@@ -9,6 +9,7 @@ from flask import request as http_request
 
 from api import parameters, status_response
 from api.ownership import own_request
+from api.poll_pace import MIN_SECONDS
 from api.service import service
 from work_queue.catalogue_faults import Fault
 from work_queue.read_queries import (
@@ -50,7 +51,9 @@ def status(request_id: str) -> Response:
         my.response_cache.keep(asked, found, body)
     response = Response(body, mimetype="application/json")
     if found.request.status is not Status.COMPLETED:
-        response.headers["Retry-After"] = str(my.poll_pace.seconds(found.request.id))
+        is_first_page = not any(chosen.after)  # who pages on is no other watcher
+        pace = my.poll_pace.seconds(found.request.id) if is_first_page else MIN_SECONDS
+        response.headers["Retry-After"] = str(pace)
     response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
     response.make_conditional(http_request)

@@ -6,6 +6,7 @@ before its row, so it is there; what is done later is not in the copy, and is do
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from migrations import embedded
 from settings import MIB, Settings
 from storage import OUTPUT_CSV, Folders, Storage, open_storage
 from work_queue import request_changes
-from work_queue.consistency import Counted, counted_requests, is_there, output_names
+from work_queue.consistency import Counted, counted_requests, is_known, is_there, output_names
 from work_queue.statuses import Status
 
 DATABASE = "image_processing.db"  # in a backup; it takes its name last, so that one is whole
@@ -54,14 +55,15 @@ def backup(folder: Path | None) -> None:
         raise SystemExit(f"There is no database {file}.")
     if folder.exists() and any(folder.iterdir()):
         raise SystemExit(f"{folder} has something in it: name a new folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{DATABASE}.part"
-    embedded.copy_file(file, part)
-    with closing(_database(chosen.database_url)) as db, closing(_database(_url(part))) as copy:
-        copied = _copied(copy, open_storage(chosen), _folders(folder))
-        for public_id in [each for each in copied.missing if not db.read(is_there, each)]:
-            copy.write(request_changes.delete, public_id, 0)  # as somebody did meanwhile
-            del copied.missing[public_id]
+    with closing(_database(chosen.database_url)) as db:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".{DATABASE}.part"
+        embedded.copy_file(file, part)
+        with closing(_database(_url(part))) as copy:
+            copied = _copied(copy, open_storage(chosen), _folders(folder))
+            for public_id in [each for each in copied.missing if not db.read(is_there, each)]:
+                copy.write(request_changes.delete, public_id, 0)  # as somebody did meanwhile
+                del copied.missing[public_id]
     part.rename(folder / DATABASE)
     _say(copied, f"are in {folder}")
 
@@ -72,14 +74,16 @@ def backup(folder: Path | None) -> None:
 def restore(folder: Path, *, forces: bool) -> None:
     """Bring back what is in FOLDER, which `backup` made; the service must be stopped.
 
-    An older database is brought to the newest schema version.
+    An older database is brought to the newest schema version. Nothing is removed before all is
+    copied, and the database comes last: what breaks off can be done again.
     """
     chosen = settings.read(environment.load())
     file, storage = _database_file(chosen), open_storage(chosen)
     if not (folder / DATABASE).exists():
         raise SystemExit(f"{folder} is no backup, or one that broke off: it has no {DATABASE}.")
-    if embedded.is_in_use(file):
-        raise SystemExit(f"{file} is in use: stop the service first.")
+    if _is_own(folder, file, chosen):
+        raise SystemExit(f"{folder} is where the service keeps its own: that is no backup.")
+    _check_stopped(file)
     if not forces and (found := _already_there(file, storage)):
         raise SystemExit(f"There is {found} already; FORCE=1 replaces the database and all files.")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -88,9 +92,11 @@ def restore(folder: Path, *, forces: bool) -> None:
         embedded.copy_file(folder / DATABASE, part)
         with closing(Database(_url(part))) as db:
             migrations.upgrade(db)
-            _remove(file, storage)
             copied = _copied(db, _folders(folder), storage)
-        part.replace(file)  # last, so that a service that is started too early has no half of it
+            _put_in_place(part, file, forces=forces)
+            for stored in storage.requests():
+                if not db.read(is_known, stored.public_id):
+                    storage.remove(stored.public_id)
     _say(copied, "are back")
 
 
@@ -128,12 +134,36 @@ def _already_there(file: Path, storage: Storage) -> str | None:
     return f"a file of the request {stored.public_id}" if stored else None
 
 
-def _remove(file: Path, storage: Storage) -> None:
-    """The database first: its rows must not name files that are gone."""
-    for suffix in ("", "-wal", "-shm"):
-        file.with_name(f"{file.name}{suffix}").unlink(missing_ok=True)
-    for stored in storage.requests():
-        storage.remove(stored.public_id)
+def _is_own(folder: Path, file: Path, chosen: Settings) -> bool:
+    """Whether files would be copied to themselves."""
+    backup = _folders(folder)
+    pairs = [
+        (folder / DATABASE, file),
+        (backup.upload_dir, chosen.upload_dir),
+        (backup.processed_dir, chosen.processed_dir),
+    ]
+    return any(one.resolve() == other.resolve() for one, other in pairs)
+
+
+def _check_stopped(file: Path) -> None:
+    if embedded.is_in_use(file):
+        raise SystemExit(f"{file} is in use: stop the service first.")
+
+
+def _put_in_place(part: Path, file: Path, *, forces: bool) -> None:
+    """A service that was started meanwhile has its database open, or has made a new one: it must
+    not go on with the files of another.
+    """
+    _check_stopped(file)
+    if forces:
+        for suffix in ("", "-wal", "-shm"):
+            file.with_name(f"{file.name}{suffix}").unlink(missing_ok=True)
+    try:
+        os.link(part, file)  # fails where there is one
+    except FileExistsError:
+        raise SystemExit(
+            f"{file} was made meanwhile: stop the service, and restore again with FORCE=1."
+        ) from None
 
 
 def _copied(db: Database, source: Storage, target: Storage) -> Copied:

@@ -73,13 +73,14 @@ def is_in_use(file: Path) -> bool:
     """Whether another process has the database open, such as a service that runs.
 
     In WAL mode each connection holds a lock for as long as it is open, and only who is alone may
-    leave that mode. A file that is no database is not in use.
+    leave that mode; so it is left, and entered again. A file that is no database is not in use.
     """
     if not file.exists():
         return False
     with closing(sqlite3.connect(file, timeout=1)) as connection:
         try:
             connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError:
             return True
         except sqlite3.DatabaseError:

@@ -34,6 +34,7 @@ export function showOperator(isShown) {
 }
 
 async function look() {
+  if (!isOpen) return; // somebody went on before a change was answered
   clearTimeout(timer);
   asked += 1;
   const mine = asked;
@@ -46,6 +47,7 @@ async function look() {
     if (!(trouble instanceof Trouble)) throw trouble;
     if (mine !== asked) return;
     sayOrHide("operator-trouble", trouble.message);
+    if (trouble.isFinal) return;
   }
   // Nobody looks at a tab that is hidden.
   if (!document.hidden) timer = setTimeout(look, 1000 * LOOK_SECONDS);

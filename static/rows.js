@@ -1,16 +1,18 @@
-// Keeps the rows of a table in step with a list: what stays is not made anew, so that no focus is
-// lost and nobody clicks beside a button that moved away.
+// Keeps the rows of a table in step with a list: what stays is not made anew, so that nobody clicks
+// beside a button that moved away, and what has the focus keeps it.
 
 /** Each row has a ``key``, ``cells`` of text, and perhaps a ``button``. */
 export function showRows(body, rows) {
+  const focused = document.activeElement;
   const shown = new Map([...body.rows].map((row) => [row.dataset.key, row]));
+  const wanted = new Set(rows.map(({ key }) => key));
+  for (const [key, row] of shown) if (!wanted.has(key)) row.remove();
   rows.forEach((row, index) => {
     const made = shown.get(row.key) ?? newRow(body, row);
-    shown.delete(row.key);
     fill(made, row);
     if (body.rows[index] !== made) body.insertBefore(made, body.rows[index] ?? null);
   });
-  for (const row of shown.values()) row.remove();
+  if (body.contains(focused)) focused.focus(); // a row that is moved loses it
 }
 
 function newRow(body, { key }) {

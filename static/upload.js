@@ -62,8 +62,13 @@ function drop(event) {
 
 /** A small table with pictures that are on the web. */
 async function takeSample() {
+  const [before] = $("file").files;
   const answer = await fetch("static/sample.csv").catch(() => null);
-  if (!answer?.ok) return;
+  if (!answer?.ok) {
+    refuse("There is no sample now", "The service gave no answer. Please try again.");
+    return;
+  }
+  if ($("file").files[0] !== before || $("source").value) return; // somebody was quicker
   const taken = new DataTransfer();
   taken.items.add(new File([await answer.blob()], "sample.csv", { type: "text/csv" }));
   $("file").files = taken.files;

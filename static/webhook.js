@@ -6,19 +6,26 @@ import { $, inTime, numbers, say } from "./words.js";
 /** Whether a receiver gets what is sent, before a job needs it. */
 export function beginWebhookTest() {
   const { webhook_url: field } = $("form").elements;
-  field.addEventListener("input", () => say("tested", ""));
+  let asked = 0; // so that what is said of one URL does not stand beside another
+  const tell = (mine, words) => { if (mine === asked) say("tested", words); };
+  field.addEventListener("input", () => {
+    asked += 1;
+    say("tested", "");
+  });
   $("test-webhook").addEventListener("click", async () => {
     if (!field.value || !field.reportValidity()) {
       field.focus();
       return;
     }
-    say("tested", "One moment …");
+    asked += 1;
+    const mine = asked;
+    tell(mine, "One moment …");
     const body = new FormData();
     body.set("webhook_url", field.value);
     try {
-      say("tested", tested(await askFor("webhooks/test", { method: "POST", body })));
+      tell(mine, tested(await askFor("webhooks/test", { method: "POST", body })));
     } catch (trouble) {
-      say("tested", trouble.message);
+      tell(mine, trouble.message);
     }
   });
 }

@@ -1,7 +1,8 @@
 """Pauses: the hosts whose images nobody claims until an operator ends the pause; or all work.
 
-A pause is a row that each claim looks at. So it costs an image nothing, no image is put back for
-it, and no attempt is counted; what was claimed before is finished.
+A pause is a row that each claim looks at. So no image is put back for it, and no attempt is
+counted; what was claimed before is finished. A claim passes over the requests that only wait for
+paused hosts, one after the other: some 5 µs for each of them on SQLite.
 """
 
 from __future__ import annotations

@@ -54,8 +54,11 @@ as_root() {
 	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-has_browser && has_odbc && has_nginx && has_prometheus && has_node && has_php && install_node_packages && exit
-if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
+has_programs() {
+	has_browser && has_odbc && has_nginx && has_prometheus && has_node && has_php
+}
+
+if ! has_programs && command -v apt-get >/dev/null && as_root true 2>/dev/null; then
 	echo "Installing Chromium, chromedriver, unixODBC, nginx, openssl, Node.js, PHP and Prometheus for the tests"
 	as_root apt-get update -qq
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \

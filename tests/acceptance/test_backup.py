@@ -179,6 +179,63 @@ def test_what_is_no_backup_and_no_new_folder_is_refused(
     assert "is no backup, or one that broke off" in restore[1]
 
 
+def test_the_service_s_own_folder_is_no_backup(own_system: OwnSystem, origin: Origin) -> None:
+    system = own_system()
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))))
+    system.completed(request_id)
+    stop(system)
+    shutil.copy(system.folder / "test.db", system.folder / "image_processing.db")
+
+    code, words = said(system, "restore", "--force", str(system.folder))
+
+    assert code == 1
+    assert "is where the service keeps its own: that is no backup." in words
+    start(system)
+    assert system.verified() == (0, "1 requests; nothing wrong.\n")
+
+
+def test_a_service_that_starts_during_a_restore_stops_it(
+    own_system: OwnSystem, origin: Origin, tmp_path: Path
+) -> None:
+    system, folder = own_system(), tmp_path / "kept"
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))))
+    system.completed(request_id)
+    said(system, "backup", str(folder))
+    stop(system)
+    image = folder / "processed_images" / request_id / "1-1.jpg"
+    picture = image.read_bytes()
+
+    image.unlink()
+    os.mkfifo(image)  # the restore waits at it
+    with Command("restore", "--force", str(folder), **system.environment) as command:
+        writer = eventually(lambda: opened_by_a_reader(image))
+        start(system)
+        writer.write(picture)
+        writer.close()
+        assert command.ended() == 1
+
+    assert "is in use: stop the service first." in command.output
+    assert system.verified() == (0, "1 requests; nothing wrong.\n")
+
+
+def test_a_backup_without_its_files_costs_none_that_are_there(
+    own_system: OwnSystem, origin: Origin, tmp_path: Path
+) -> None:
+    system, folder = own_system(), tmp_path / "kept"
+    system.completed(system.accepted(csv_of(("Cup", *photo_urls(origin, 1)))))
+    said(system, "backup", str(folder))
+    stop(system)
+    for name in ("uploads", "processed_images"):
+        shutil.rmtree(folder / name)
+
+    code, words = said(system, "restore", "--force", str(folder))
+
+    assert code == 1
+    assert "files are missing: its upload" in words
+    start(system)
+    assert system.verified() == (0, "1 requests; nothing wrong.\n")
+
+
 def test_another_database_is_backed_up_by_its_own_means(
     own_system: OwnSystem, tmp_path: Path
 ) -> None:

@@ -336,7 +336,7 @@ def test_what_an_importer_would_refuse_is_said_before_the_import(
 
     code, shown, _ = shell.run("import-check", request_id, "--target", "ebay")
 
-    assert (code, shown.splitlines()[0]) == (1, "1 images checked for ebay: 3 findings")
+    assert (code, shown.splitlines()[0]) == (1, "1 image checked for ebay: 3 findings")
     assert "not_https" in shown
     assert "- Use the action Revise" in shown
     found = json.loads(shell.run("import-check", request_id, "--json")[1])
