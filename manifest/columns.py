@@ -23,10 +23,12 @@ SERIAL_NAMES = (
     *("URL handle", "Product ID", "Product Code/SKU", "Product SKU", "Product Number"),
     *("Reference #", "item_sku", "CustomLabel", "Custom label (SKU)", "handleId"),
     *("Product ID [Non Editable]", "Product Handle", "product_internal_id", "slug"),
+    *("SKU Code", "Artikelnummer", "Artikel-Nr.", "Référence", "Referencia", "Codice"),
 )
 NAME_NAMES = (
     *("Product Name", "Product", "Name", "Title", "Product Title", "item_name"),
     *("Titolo", "Titel", "Titre", "Título", "Nome", "Nom", "Nombre", "Naam"),
+    *("Artikelname", "Produktname", "Artikelbezeichnung", "Bezeichnung", "Désignation"),
 )
 EARLIER_URL_NAMES = (
     *("Input Image Urls", "Input Image URL", "Input URLs", "Input URL"),

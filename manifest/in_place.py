@@ -49,10 +49,13 @@ def import_csv(manifest: Manifest, new_urls: Iterable[NewUrl]) -> Iterator[str]:
 
 
 def failed_csv(manifest: Manifest, row_numbers: Iterable[int]) -> Iterator[str]:
-    """The header with all that stands before it, and these rows; the numbers are in order."""
+    """The header with all that stands before it, and these rows; the numbers are in order.
+
+    It is mended in a spreadsheet, so UTF-8 in place of another encoding says so by its mark.
+    """
     numbers = iter(row_numbers)
     number = next(numbers, 0)
-    if manifest.has_bom:
+    if manifest.from_excel:
         yield BOM
     for row in manifest.raw_rows():
         if row.number == 1:

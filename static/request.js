@@ -76,6 +76,9 @@ function showCounters({ progress, bytes_in, bytes_out, saved_percent }) {
 
 function showFiles(request) {
   $("files").hidden = !request.output_csv_url;
+  const isForShop = Boolean(request.options.for); // then it is import.csv that somebody came for
+  $("csv").dataset.url = isForShop ? "import_csv_url" : "output_csv_url";
+  say("csv", isForShop ? "Download for the shop" : "Download the CSV");
   for (const link of document.querySelectorAll("[data-url]")) {
     const url = request[link.dataset.url];
     if (url) link.href = local(url);

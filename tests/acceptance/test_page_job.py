@@ -153,7 +153,8 @@ def test_every_table_and_the_archive_can_be_downloaded(
     links = [
         link for link in page.part("files").find_elements(By.TAG_NAME, "a") if link.is_displayed()
     ]
-    assert [link.text for link in links] == ["import.csv", "report.csv", "failed.csv", "images.zip"]
+    shown = ["output.csv", "import.csv", "report.csv", "failed.csv", "images.zip"]
+    assert [link.text for link in links] == shown
     assert all(requests.get(str(link.get_property("href")), timeout=10).ok for link in links)
 
 

@@ -27,6 +27,8 @@ def test_a_shop_sets_what_somebody_left_open(page: Page, origin: Origin) -> None
 
     page.says("state", "Completed")
     assert "as JPEG, PNG or GIF · for Magento" in page.text("about")
+    assert page.text("csv") == "Download for the shop"
+    assert str(page.part("csv").get_property("href")).endswith("/import.csv")
 
 
 def test_what_somebody_chose_is_kept_whatever_suits_the_shop(page: Page, origin: Origin) -> None:
