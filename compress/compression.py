@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from PIL import Image
 
@@ -46,18 +47,30 @@ def compress(
 ) -> Compressed:
     """The image in at most ``100 - reduce_by`` percent of its bytes, where that is possible.
 
-    Never larger than the input; ``target_met`` says whether it fits. The same input gives the same
-    bytes, but for the time of creation in an animated AVIF, and for one that takes more than
-    ``cpu_seconds``: then the best so far is taken. Raises Unreadable, also for an image with more
-    than ``max_pixels`` in all its frames together.
+    Where it is not, and fewer bytes than half were asked for, it is made as by half: a target out
+    of reach must not make it larger. Never larger than the input; ``target_met`` says whether it
+    fits. The same input gives the same bytes, but for the time of creation in an animated AVIF, and
+    for one that takes more than ``cpu_seconds``: then the best so far is taken. Raises Unreadable,
+    also for an image with more than ``max_pixels`` in all its frames together.
     """
     with _pillow_limited_to(max_pixels), time_limit.limited_to(cpu_seconds):
-        state = start(original, options, max_pixels)
-        for step in STEPS:
-            step(state)
-            if state.is_done:
-                break
-        return finish(state)
+        made = _by_steps(original, options, max_pixels)
+        usual = replace(options, reduce_by=DEFAULTS.reduce_by, max_bytes=DEFAULTS.max_bytes)
+        if made.target_met or options.budget(len(original)) >= usual.budget(len(original)):
+            return made
+        by_half = _by_steps(original, usual, max_pixels)
+        if len(by_half.content) >= len(made.content):
+            return made
+        return replace(by_half, missed_because=made.missed_because)
+
+
+def _by_steps(original: bytes, options: Options, max_pixels: int) -> Compressed:
+    state = start(original, options, max_pixels)
+    for step in STEPS:
+        step(state)
+        if state.is_done:
+            break
+    return finish(state)
 
 
 @contextmanager

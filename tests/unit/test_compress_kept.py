@@ -177,3 +177,14 @@ def test_changed_bytes_never_lose_pixels_with_the_metadata(format: str) -> None:
                 continue
             if done.method == "original":
                 assert opened(done.content).convert("RGBA").tobytes() == before
+
+
+def test_a_target_out_of_reach_does_not_make_an_image_larger() -> None:
+    original = saved(photo(), "JPEG", quality=95)
+
+    usual = compress(original, Options(keep_dimensions=True))
+    greedy = compress(original, Options(max_bytes=1, keep_dimensions=True))
+
+    assert usual.target_met
+    assert greedy.content == usual.content
+    assert not greedy.target_met
