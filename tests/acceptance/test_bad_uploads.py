@@ -46,7 +46,7 @@ def test_wrong_columns_are_refused_with_those_found_and_those_known(system: Syst
 
     assert answer.status_code == 422
     told = str(problem(answer)["errors"])
-    assert all(name in told for name in ("Colour", "Weight", "Product Name", "Input Image Urls"))
+    assert all(name in told for name in ("Colour", "Weight", "Input Image Urls", "Image Src"))
 
 
 def test_every_bad_url_is_named_with_its_row_and_column(system: System) -> None:
