@@ -59,7 +59,7 @@ sqlserver-check: $(VENV)/installed
 # With coverage always, so that check adds its report and no second run of the tests.
 test: $(VENV)/installed-dev needs
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 4 --dist worksteal
+	$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	$(BIN)/coverage combine --quiet
 
 lint: $(VENV)/installed-dev

@@ -49,7 +49,7 @@ def test_all_work_is_paused_and_goes_on_by_a_button(
     page.part("pause-all").click()
 
     page.says("work-state", "Work goes on")
-    running.completed(request_id, within=20)
+    running.completed(request_id)
     page.says("waiting-images", "0")
     assert page.complains() == []
 
@@ -70,7 +70,7 @@ def test_a_host_is_paused_by_its_url_and_goes_on_by_keys_alone(
 
     eventually(lambda: paused(page) == [])
     page.says("operated", f"{host} goes on.")
-    running.completed(request_id, within=20)
+    running.completed(request_id)
 
 
 def test_what_fails_is_listed_and_its_host_paused_beside_it(
