@@ -33,6 +33,7 @@ class Page:
         self.url = url
         self.folder = folder
         self.open("about:blank")  # or the fragment of the test before would stay
+        self.complains()  # of the test before, of which nobody asked
         self.open(url)
 
     def open(self, url: str) -> None:
