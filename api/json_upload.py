@@ -116,9 +116,9 @@ def _list(value: Any, pointer: str) -> list[Any]:
 
 
 def _filled_list(value: Any, pointer: str) -> list[Any]:
-    if not _list(value, pointer):
+    if not (filled := _list(value, pointer)):
         raise _wrong(pointer, "has no image URL: the list is empty.")
-    return _list(value, pointer)
+    return filled
 
 
 def _url(value: Any, pointer: str) -> str:

@@ -28,6 +28,13 @@ def crowd(pace: PollPace, clock: Clock, pollers: int, seconds: float) -> list[in
     return told
 
 
+def rush(pace: PollPace, clock: Clock) -> None:
+    """Somebody who polls without a pause."""
+    for _ in range(10_000):
+        clock.now += 0.01
+        pace.seconds("job")
+
+
 def test_a_few_pollers_come_every_two_seconds() -> None:
     clock = Clock()
 
@@ -56,9 +63,7 @@ def test_when_the_crowd_has_gone_those_who_stay_come_often_again() -> None:
 def test_who_polls_without_a_pause_makes_others_wait_for_some_seconds_at_most() -> None:
     clock = Clock()
     pace = PollPace(clock)
-    for _ in range(10_000):
-        clock.now += 0.01
-        pace.seconds("job")
+    rush(pace, clock)
 
     assert pace.seconds("job") == MAX_SECONDS
     assert pace.seconds("another job") == MIN_SECONDS
@@ -67,9 +72,7 @@ def test_who_polls_without_a_pause_makes_others_wait_for_some_seconds_at_most() 
 def test_requests_that_nobody_polls_any_more_are_forgotten() -> None:
     clock = Clock()
     pace = PollPace(clock)
-    for _ in range(10_000):
-        clock.now += 0.01
-        pace.seconds("job")
+    rush(pace, clock)
     assert pace.seconds("job") == MAX_SECONDS
 
     for number in range(MAX_KEPT):
