@@ -145,6 +145,11 @@ class Origin:
         self._answers[path] = answers
         return self.url(path)
 
+    def forget(self) -> None:
+        """Count anew, so that all paths answer with the first of their answers again."""
+        self.hits.clear()
+        self.received.clear()
+
     def answer(self, handler: Handler) -> None:
         path = handler.path.partition("?")[0]
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))

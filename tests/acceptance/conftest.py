@@ -36,6 +36,12 @@ def origin() -> Iterator[Origin]:
         yield server
 
 
+@pytest.fixture(autouse=True)
+def each_test_counts_for_itself(origin: Origin) -> None:
+    """What an earlier test had the origin receive, maybe at the same path, is forgotten."""
+    origin.forget()
+
+
 @contextmanager
 def system_for(origin: Origin, folder: Path, **environment: str) -> Iterator[System]:
     host, port = origin.address
