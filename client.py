@@ -359,8 +359,7 @@ def import_check(service: Service, given: argparse.Namespace) -> int:
     for each in answer["findings"][:MAX_SHOWN]:
         row = "" if each["row"] is None else str(each["row"])
         rows.append((row, each["certainty"], each["rule"], each["message"]))
-    of_all = {each["rule"] for each in answer["findings"] if each["row"] is None}  # of their links
-    found = sum(1 if rule in of_all else number for rule, number in answer["counts"].items())
+    found = answer["total"]
     checked = _counted(answer["checked"], "image")
     text = f"{checked} checked for {plain(answer['target'])}: {_counted(found, 'finding')}"
     text += f"\n\n{table(rows)}" if found else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.problems import of_csv_problem
+from api.workbook_upload import Table
 from manifest.dry_run import Findings
 from manifest.header import Header
 from manifest.reader import Row
@@ -13,7 +14,7 @@ from manifest.url_cells import ellipsis
 ENCODINGS = {"utf-8-sig": "utf-8", "cp1252": "windows-1252"}
 
 
-def dry_run(found: Findings, hints: list[str]) -> dict[str, Any]:
+def dry_run(found: Findings, table: Table) -> dict[str, Any]:
     """The whole response."""
     dialect = found.header.dialect
     return {
@@ -27,7 +28,8 @@ def dry_run(found: Findings, hints: list[str]) -> dict[str, Any]:
         "rows": found.rows,
         "images": found.images,
         "problems": [of_csv_problem(problem) for problem in found.problems],
-        "hints": hints,
+        "hints": table.hints,
+        "sheets": table.sheets,
     }
 
 

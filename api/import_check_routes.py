@@ -12,7 +12,6 @@ from flask import Blueprint, Response, jsonify
 
 from api import parameters
 from api.ownership import own_request
-from api.poll_pace import MIN_SECONDS
 from api.problems import Problem
 from api.service import service
 from shops import SHOPS, CheckedImage, Finding, ImportCheck, Target
@@ -37,9 +36,7 @@ def import_check(request_id: str) -> Response:
         known = ", ".join(Target)
         raise Problem(400, "missing_target", f"target says for which shop: one of {known}.")
     if request.status is not Status.COMPLETED:
-        headers = {"Retry-After": str(MIN_SECONDS)}
-        sentence = "This is made when the request is completed."
-        raise Problem(409, "request_not_completed", sentence, headers=headers)
+        raise parameters.not_completed()
     return jsonify(_body(request, target, _checked(request, target)))
 
 
@@ -84,6 +81,7 @@ def _body(request: RequestRow, target: Target, check: ImportCheck) -> dict[str, 
         "request_id": str(request.public_id),
         "target": target,
         "checked": check.checked,
+        "total": check.total,
         "counts": check.counts(),
         "findings": [_finding(each) for each in check.findings],
         "advice": list(check.shop.advice),

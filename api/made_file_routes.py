@@ -12,7 +12,6 @@ import settings
 from api import parameters
 from api.file_routes import own_name, save_as
 from api.made_files import Chunks, MadeFiles
-from api.poll_pace import MIN_SECONDS
 from api.problems import Problem
 from api.service import service
 from api.slots import Slots
@@ -75,12 +74,7 @@ def _completed(request_id: str) -> RequestRow:
     if found is None:
         raise parameters.not_found(public_id)
     if found.request.status is not Status.COMPLETED:
-        raise Problem(
-            409,
-            "request_not_completed",
-            "This is made when the request is completed.",
-            headers={"Retry-After": str(MIN_SECONDS)},
-        )
+        raise parameters.not_completed()
     return found.request
 
 

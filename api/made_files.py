@@ -104,9 +104,10 @@ class MadeFiles:
             yield from _workbook(rows)
 
     def _new_urls(self) -> Iterator[NewUrl]:
+        folder_url = self._folder_url
         return (
-            NewUrl(image.row_number, image.input_url, f"{self._folder_url}/{image.output_name}")
-            for image in self._completed()
+            NewUrl(row_number, old, f"{folder_url}/{output_name}")
+            for row_number, _, old, output_name, _ in self._completed()
         )
 
     def _failed_csv(self) -> Chunks:

@@ -84,7 +84,8 @@ def resume(host: str) -> Response:
 
 def _host(text: str) -> str:
     """As the workers know a host: in lower case, with the port where URLs have one."""
-    if not HOST.fullmatch(text) or len(text.encode("utf-16-le")) > 2 * MAX_HOST:
+    is_name = HOST.fullmatch(text) and text.isprintable()
+    if not is_name or len(text.encode("utf-16-le")) > 2 * MAX_HOST:
         raise Problem(
             400,
             "invalid_host_name",

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from flask import request
 
 from api.form import whole_number
+from api.poll_pace import MIN_SECONDS
 from api.problems import Problem
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -35,6 +36,13 @@ def request_uuid(text: str) -> uuid.UUID:
 
 def not_found(public_id: uuid.UUID) -> Problem:
     return Problem(404, "request_not_found", f"There is no request {public_id}.")
+
+
+def not_completed() -> Problem:
+    """The answer to who asks too early for what is made of a completed request."""
+    sentence = "This is made when the request is completed."
+    headers = {"Retry-After": str(MIN_SECONDS)}
+    return Problem(409, "request_not_completed", sentence, headers=headers)
 
 
 def query(given: Mapping[str, Any]) -> str:

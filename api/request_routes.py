@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify
 
+import webhook
 from api import parameters, status_response
 from api.authentication import caller, missing_key
 from api.key_limits import room_for_images
@@ -78,6 +80,18 @@ def delete(request_id: str) -> tuple[str, int]:
     except OSError:
         logger.exception("files not hidden", extra={"request_id": public_id})  # they go later
     return "", 204
+
+
+@routes.get("/requests/<request_id>/webhook")
+def notification(request_id: str) -> Response:
+    """The body of the notification, byte for byte as it is sent; also where nobody gets it."""
+    my, request = service(), own_request(request_id).request
+    if request.status is not Status.COMPLETED:
+        raise parameters.not_completed()
+    body = json.dumps(webhook.payload(my.database, my.settings, request.id))
+    response = Response(body, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @routes.post("/requests/<request_id>/webhook")

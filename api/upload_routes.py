@@ -163,7 +163,7 @@ def _dry_run(my: Service, table: workbook_upload.Table) -> Response:
         file.flush()
         path = Path(file.name)
         found = dry_run(path, table.reading, max_rows=limits.max_rows, max_images=limits.max_images)
-    return jsonify(dry_run_response.dry_run(found, table.hints))
+    return jsonify(dry_run_response.dry_run(found, table))
 
 
 def _store(

@@ -925,11 +925,11 @@ TOP 2000
   images.copy_of
 FROM images
 WHERE
-  images.request_id = :request_id_1
+  images.request_id = :request_id
   AND NOT images.output_name IS NULL
-  AND images.row_number >= :row_number_1
+  AND images.row_number >= :row_number
   AND (
-    images.row_number > :row_number_2 OR images.position > :position_1
+    images.row_number > :row_number OR images.position > :position
   )
 ORDER BY
   images.row_number,

@@ -143,6 +143,15 @@ class Connection(HTTPChannel):
         is_asking = request.expect_continue and request.headers_finished
         return is_asking and not self.sent_continue and not request.error
 
+    def writable(self) -> bool:
+        """Whether the event loop has something to write now. Of a response that is being made it
+        writes no less than ``send_bytes``, so to ask for that would be to ask without a pause.
+        """
+        is_being_made = self.requests and not (self.will_close or self.close_when_flushed)
+        if is_being_made and self.total_outbufs_len < self.adj.send_bytes:
+            return False
+        return bool(super().writable())
+
     def handle_write(self) -> None:
         """As waitress does, but for the end of a request that was not read to its end: closing on
         unread bytes would take the response from the client (RFC 9112, section 9.6).

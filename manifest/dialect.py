@@ -152,18 +152,15 @@ class Lines:
     def __iter__(self) -> Iterator[str]:
         with _open(self.path, self.dialect) as file:
             if self.dialect.has_sep_line:
-                self._keep(file.readline())
+                self.kept.append(file.readline())
                 yield "\n"  # in its place, so that line numbers stay right
             while line := file.readline(MAX_RECORD_CHARS + 1):
-                self._keep(line)
+                if self._keeps:
+                    self.kept.append(line)
                 self.budget_chars -= len(line)
                 if self.budget_chars < 0:
                     raise OverLimit("row_too_long", TOO_LONG)
                 yield line
-
-    def _keep(self, line: str) -> None:
-        if self._keeps:
-            self.kept.append(line)
 
 
 def _open(path: Path, dialect: Dialect) -> TextIO:

@@ -4,7 +4,7 @@ The codes, one for each kind of problem, are for programs and stay as they are:
 
 - of the file: ``not_a_csv``, ``too_many_rows``, ``too_many_images``, ``empty_file``,
   ``wrong_encoding``, ``no_rows``, ``no_urls``, ``too_many_blank_lines``,
-  ``formulas_without_values``
+  ``formulas_without_values``, ``other_sheets``
 - of the header: ``missing_column``, ``unknown_url_column``, ``unknown_name_column``,
   ``too_many_columns``
 - of a row: ``unbalanced_quotes``, ``row_too_long``, ``too_many_cells``, ``too_many_urls``

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from itertools import groupby
-from operator import attrgetter
 from typing import NamedTuple
 
 from manifest.reader import Manifest
@@ -28,6 +26,9 @@ class NewUrl(NamedTuple):
     new: str
 
 
+NO_MORE = NewUrl(0, "", "")
+
+
 def import_csv(manifest: Manifest, new_urls: Iterable[NewUrl]) -> Iterator[str]:
     """The whole file with new URLs, which come in the order of the rows; the others stay.
 
@@ -36,16 +37,16 @@ def import_csv(manifest: Manifest, new_urls: Iterable[NewUrl]) -> Iterator[str]:
     """
     if manifest.has_bom:
         yield BOM
-    groups = groupby(new_urls, attrgetter("row_number"))
-    number, group = next(groups, (0, iter(())))
-    for row in manifest.raw_rows():
-        if row.before:
-            yield row.before
-        if row.number == number:
-            yield _with_new_urls(manifest, row.text, {old: new for _, old, new in group})
-            number, group = next(groups, (0, iter(())))
-        else:
-            yield row.text
+    new_ones = iter(new_urls)
+    coming = next(new_ones, NO_MORE)
+    for number, before, text in manifest.raw_rows():
+        if before:
+            yield before
+        of_row = {}
+        while coming[0] == number:
+            _, old, of_row[old] = coming
+            coming = next(new_ones, NO_MORE)
+        yield _with_new_urls(manifest, text, of_row) if of_row else text
 
 
 def failed_csv(manifest: Manifest, row_numbers: Iterable[int]) -> Iterator[str]:
@@ -76,16 +77,17 @@ def _at_their_only_places(text: str, new_urls: Mapping[str, str]) -> str | None:
     A URL of a row stands in it by itself, so one that is there once is no part of another, and in
     no other column. With a quote or a comma it may be written in another way.
     """
-    places = []
-    for old, new in new_urls.items():
+    for old in new_urls:
         if text.count(old) != 1 or '"' in old or "," in old:
             return None
-        start = text.index(old)
-        places.append((start, start + len(old), new))
+    if len(new_urls) == 1:
+        ((old, new),) = new_urls.items()
+        return text.replace(old, new)
+    places = sorted((text.index(old), old) for old in new_urls)
     parts, at = [], 0
-    for start, end, new in sorted(places):
-        parts += [text[at:start], new]
-        at = end
+    for start, old in places:
+        parts += [text[at:start], new_urls[old]]
+        at = start + len(old)
     return "".join([*parts, text[at:]])
 
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from manifest.errors import CsvProblem, InvalidCsv
 
@@ -29,6 +29,15 @@ BROKEN = "The workbook is broken. Open it in a spreadsheet program, and save it 
 logger = logging.getLogger(__name__)
 
 
+class ReadWorkbook(NamedTuple):
+    """The names of its sheets, and how many cells of the one that was read are empty only because
+    they hold formulas that were stored without their values.
+    """
+
+    sheets: list[str]
+    formulas_without_value: int
+
+
 def may_be_workbook(head: bytes) -> bool:
     """Whether a file that begins like this is for ``to_csv()`` to judge."""
     return head.startswith(MAGIC)
@@ -36,12 +45,11 @@ def may_be_workbook(head: bytes) -> bool:
 
 def to_csv(
     workbook: IO[bytes], csv: IO[bytes], sheet: str | None, *, max_rows: int, max_bytes: int
-) -> int:
+) -> ReadWorkbook:
     """Write a sheet, by its name or its number from 1, as a CSV; both are real files.
 
-    Returns how many of its cells are empty only because they hold formulas that were stored without
-    their values. Of a sheet with more than ``max_rows`` rows only so many are written that whoever
-    reads the CSV will notice.
+    Of a sheet with more than ``max_rows`` rows only so many are written that whoever reads the CSV
+    will notice.
 
     Raises InvalidCsv for what is no workbook, is broken, or is too large.
     """
@@ -52,7 +60,7 @@ def to_csv(
     )
     if done.returncode:
         raise _refusal(done.returncode, done.stderr)
-    return int(_told(done.stderr)["formulas_without_value"])
+    return ReadWorkbook(**_told(done.stderr))
 
 
 def _refusal(returncode: int, stderr: bytes) -> InvalidCsv:

@@ -26,7 +26,7 @@ from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
 from manifest.dialect import BLANKS
 from manifest.header import MAX_PREAMBLE
-from manifest.workbook import BROKEN, MAGIC, REFUSED, TOO_LARGE
+from manifest.workbook import BROKEN, MAGIC, REFUSED, TOO_LARGE, ReadWorkbook
 
 MIB = 1024 * 1024
 MAX_MEMORY = 1024 * MIB  # of addresses; 160 MiB are taken before anything is read
@@ -73,14 +73,15 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
     try:
-        convert(sys.stdin.buffer, sys.stdout.buffer, **json.loads(sys.argv[1]))
+        sheets = convert(sys.stdin.buffer, sys.stdout.buffer, **json.loads(sys.argv[1]))
     except Refused as refused:
         _refuse(refused.code, str(refused))
     except MemoryError:
         _refuse("workbook_too_large", TOO_LARGE)
     except Exception:  # whatever openpyxl says of parts that are missing or aren't what they should
         _refuse("broken_workbook", BROKEN)
-    sys.stderr.write(json.dumps({"formulas_without_value": Parser.formulas_without_value}))
+    found = ReadWorkbook(sheets, Parser.formulas_without_value)
+    sys.stderr.write(json.dumps(found._asdict()))
 
 
 def _refuse(code: str, message: str) -> None:
@@ -90,17 +91,23 @@ def _refuse(code: str, message: str) -> None:
 
 def convert(
     source: IO[bytes], target: BinaryIO, sheet: str | None, max_rows: int, max_bytes: int
-) -> None:
-    """Raises Refused, and much else where the workbook is broken."""
+) -> list[str]:
+    """The names of the sheets that can be seen.
+
+    Raises Refused, and much else where the workbook is broken.
+    """
     if source.read(4) == MAGIC[1]:
         raise _of_old_format(source)
     check_archive(source)
     source.seek(0)
     workbook = load_workbook(source, read_only=True, data_only=True, keep_links=False)
-    rows = (_trimmed(map(_text, row)) for row in _rows(_chosen(workbook.worksheets, sheet)))
+    seen = _seen(workbook.worksheets)
+    chosen = _chosen(workbook.worksheets, seen, sheet)
+    rows = (_trimmed(map(_text, row)) for row in _rows(chosen))
     with TextIOWrapper(target, encoding="utf-8-sig", newline="") as text:
         writer = csv.writer(text, quoting=csv.QUOTE_ALL)
         writer.writerows(_limited(rows, max_rows, max_bytes))
+    return [each.title for each in seen]
 
 
 def check_archive(source: IO[bytes]) -> None:
@@ -152,9 +159,13 @@ def _encrypted() -> Refused:
     return Refused("encrypted_workbook", message)
 
 
-def _chosen(sheets: Sequence[Any], asked: str | None) -> Any:
+def _seen(sheets: Sequence[Any]) -> Sequence[Any]:
+    """Those that can be seen; all where none can."""
+    return [each for each in sheets if each.sheet_state == "visible"] or sheets
+
+
+def _chosen(sheets: Sequence[Any], seen: Sequence[Any], asked: str | None) -> Any:
     """By its name, as Excel compares them, or by its number among those that can be seen."""
-    seen = [each for each in sheets if each.sheet_state == "visible"] or sheets
     if asked is None:
         return seen[0]
     for each in sheets:

@@ -47,6 +47,11 @@ class ImportCheck:
         """How many images it was shown."""
         return self._served + self._failed
 
+    @property
+    def total(self) -> int:
+        """How many findings there are; one of all links counts once."""
+        return len(self._of_links) + self._counts.total()
+
     def counts(self) -> dict[str, int]:
         """By rule, how many images it is about."""
         return {**dict.fromkeys(self._of_links, self._served), **self._counts}

@@ -48,8 +48,7 @@ function clear(words) {
   $("advice").replaceChildren();
 }
 
-function show({ checked: images, counts, findings, advice }) {
-  const total = numberOf(findings, counts);
+function show({ checked: images, total, findings, advice }) {
   const looked = `${counted(images, "image was", "images were")} looked at: `;
   const shown = findings.slice(0, MOST_LISTED);
   const part = shown.length < total ? ` The first ${MOST_LISTED} are shown.` : "";
@@ -62,14 +61,6 @@ function show({ checked: images, counts, findings, advice }) {
     item.textContent = sentence;
     return item;
   }));
-}
-
-/** What is true of all links is one finding, which ``counts`` has for each image. */
-function numberOf(findings, counts) {
-  const ofLinks = findings.filter(({ row }) => row === null);
-  const ofImages = { ...counts };
-  for (const { rule } of ofLinks) delete ofImages[rule];
-  return Object.values(ofImages).reduce((sum, count) => sum + count, ofLinks.length);
 }
 
 /** A finding without a row is about the links of all images. */

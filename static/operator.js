@@ -12,6 +12,7 @@ let isOpen = false;
 let timer = 0;
 let asked = 0; // so that an answer that comes late is not shown in place of a newer one
 let isPaused = false;
+let waitingAt = new Map(); // images, by paused host
 
 export function beginOperator() {
   $("pause-all").addEventListener("click", () => change(ALL_WORK, !isPaused));
@@ -57,17 +58,22 @@ async function change(host, isToPause) {
   const path = `operator/pauses/${encodeURIComponent(host)}`;
   try {
     await askFor(path, { method: isToPause ? "PUT" : "DELETE" });
-    const what = host === ALL_WORK ? "All work" : host;
-    say("operated", isToPause
-      ? `${what} is paused. What a worker has begun is finished.`
-      : `${what} goes on.`);
     await look();
+    const what = host === ALL_WORK ? "All work" : host;
+    say("operated", isToPause ? `${what} is paused. ${waiting(host)}` : `${what} goes on.`);
     return true;
   } catch (trouble) {
     if (!(trouble instanceof Trouble)) throw trouble;
     say("operated", trouble.message);
     return false;
   }
+}
+
+/** A name that no job has may be misspelt; it is paused all the same, for jobs to come. */
+function waiting(host) {
+  const images = waitingAt.get(host.toLowerCase());
+  if (images === 0) return "No image waits for it now.";
+  return "What a worker has begun is finished.";
 }
 
 /** A URL is taken as well: its host is paused. */
@@ -95,6 +101,7 @@ function show(answer) {
 }
 
 function showPauses(pauses) {
+  waitingAt = new Map(pauses.map(({ host, waiting_images }) => [host, waiting_images]));
   showTable("pauses", pauses.map(({ host, paused_at, waiting_images }) => ({
     key: host,
     cells: [host, inTime(paused_at), numbers.format(waiting_images)],

@@ -11,7 +11,7 @@ import { beginOperator, showOperator } from "./operator.js";
 import { begin } from "./session.js";
 import { beginUploads } from "./upload.js";
 import { Watch } from "./watch.js";
-import { beginWebhookTest } from "./webhook.js";
+import { beginWebhookPanel, beginWebhookTest } from "./webhook.js";
 import { $, say, sayOrHide } from "./words.js";
 
 const AHEAD = { rootMargin: "600px" }; // more images are loaded before somebody waits for them
@@ -60,6 +60,7 @@ beginActions(() => watch, () => { location.hash = $("to-jobs").hidden ? "" : JOB
 beginJobs();
 beginImportCheck();
 beginWebhookTest();
+beginWebhookPanel();
 beginOperator();
 window.addEventListener("hashchange", follow);
 begin(follow);

@@ -19,6 +19,13 @@ let isCorrected = false;
 let urlColumns = null; // names that were chosen here; the form's field separates them by commas
 
 export function beginPreview() {
+  $("sheet-choice").addEventListener("change", ({ target }) => {
+    const { value } = target; // the columns of another sheet are others
+    previewAnew();
+    $("form").elements.sheet.value = value;
+    isCorrected = true;
+    preview();
+  });
   $("column-rows").addEventListener("change", correct);
   $("form").addEventListener("formdata", ({ formData }) => {
     if (!urlColumns) return;
@@ -37,7 +44,7 @@ export function beginPreview() {
 /** Of another file the columns are others. */
 export function previewAnew() {
   if (isCorrected) {
-    for (const name of ["url_column", "name_column"]) $("form").elements[name].value = "";
+    for (const name of ["url_column", "name_column", "sheet"]) $("form").elements[name].value = "";
   }
   isCorrected = false;
   urlColumns = order = null;
@@ -66,11 +73,12 @@ async function preview() {
 /** What is still under way is not shown any more. */
 export function endPreview() {
   asked += 1;
-  $("preview").hidden = true;
+  $("preview").hidden = $("sheets").hidden = true;
   say("columns-found", "");
 }
 
-function show({ columns, first_rows, rows, images, problems, hints }) {
+function show({ columns, first_rows, rows, images, problems, hints, sheets }) {
+  showSheets(sheets ?? []);
   const taken = `${counted(rows, "row", "rows")} with ${counted(images, "image", "images")}`;
   say("columns-found", [`${taken} found.`, ...hints, "What the columns were taken for:"].join(" "));
   const used = columns.filter(({ role }) => role === "image_url").length;
@@ -82,6 +90,16 @@ function show({ columns, first_rows, rows, images, problems, hints }) {
   $("column-rows").querySelector(`[data-index="${hadFocus}"]`)?.focus();
   $("preview").hidden = false;
   showFound(problems);
+}
+
+/** Of a workbook with several sheets another one may be taken. */
+function showSheets(names) {
+  const { value } = $("form").elements.sheet;
+  const shown = names.map((name) => new Option(name, name));
+  $("sheets").hidden = names.length < 2;
+  $("sheet-choice").replaceChildren(...shown);
+  $("sheet-choice").value = names.find((name) => name.toLowerCase() === value.toLowerCase())
+    ?? names[Number(value || 1) - 1] ?? "";
 }
 
 function columnRow({ name, index, role, because }, firstRows, used) {

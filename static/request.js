@@ -23,7 +23,7 @@ export function showRequest(request, address) {
   $("json").href = address;
   showFiles(request);
   showActions(request);
-  showWebhook(request.webhook);
+  showWebhook(request);
   say("catalogue", inCatalogue(request));
   offerImportCheck(request);
   announce(request);

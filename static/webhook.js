@@ -1,4 +1,4 @@
-// What became of a request's webhook: in a sentence, and each attempt.
+// What became of a request's webhook: in a sentence, each attempt, and what it says.
 
 import { askFor } from "./service.js";
 import { $, inTime, numbers, say } from "./words.js";
@@ -34,9 +34,38 @@ const tested = ({ delivered, status_code, duration_ms, error }) => delivered
   ? `It took the test: ${status_code}, after ${numbers.format(duration_ms)} ms.`
   : error;
 
-export function showWebhook(webhook) {
+let told = ""; // the address of what the receiver is told, as of one completion
+
+/** What the receiver is told is asked for when somebody wants to see it. */
+export function beginWebhookPanel() {
+  $("told").addEventListener("toggle", showTold);
+}
+
+async function showTold() {
+  const mine = told;
+  if (!$("told").open) return;
+  say("told-body", "One moment …");
+  let words;
+  try {
+    words = JSON.stringify(await askFor(mine.split("#", 1)[0]), null, 2);
+  } catch (trouble) {
+    words = trouble.message;
+  }
+  if (mine === told) say("told-body", words);
+}
+
+function offerTold({ request_id, status, completed_at }) {
+  $("told").hidden = status !== "Completed";
+  const now = `requests/${encodeURIComponent(request_id)}/webhook#${completed_at}`;
+  if (now === told || $("told").hidden) return;
+  told = now;
+  showTold();
+}
+
+export function showWebhook({ webhook, ...request }) {
   $("webhook-panel").hidden = !webhook;
   if (!webhook) return;
+  offerTold(request);
   say("webhook", inWords(webhook));
   $("attempts").hidden = !webhook.attempts.length;
   const shown = JSON.stringify(webhook.attempts);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -159,6 +159,12 @@ ALL_IMAGES: sa.Select[*tuple[Any, ...]] = (
 )
 BEHIND = is_after(sa.bindparam("row_number"), sa.bindparam("position"))
 IMAGES = ALL_IMAGES.where(BEHIND).order_by(Image.row_number, Image.position)
+COMPLETED_IMAGES = (
+    sa.select(*_columns(Image, CompletedImage))
+    .where(Image.request_id == sa.bindparam("request_id"), Image.output_name.is_not(None), BEHIND)
+    .order_by(Image.row_number, Image.position)
+    .limit(PAGE)
+)
 
 
 class Sort(StrEnum):
@@ -328,14 +334,10 @@ def find_completed(
     tx: Connection, request_id: int, *, after: tuple[int, int]
 ) -> list[CompletedImage]:
     """A page of the images that went well, in the order of the CSV, behind a (row, position)."""
-    went_well = sa.and_(Image.request_id == request_id, Image.output_name.is_not(None))
-    page = tx.execute(
-        sa.select(*_columns(Image, CompletedImage))
-        .where(went_well, is_after(*after))
-        .order_by(Image.row_number, Image.position)
-        .limit(PAGE)
-    )
-    return [*map(CompletedImage._make, page.all())]
+    place = dict(zip(("row_number", "position"), after, strict=True))
+    page = tx.execute(COMPLETED_IMAGES, {"request_id": request_id, **place})
+    # Rows of the database have the same fields; to make others would take half as long as to read.
+    return cast(list[CompletedImage], page.all())
 
 
 def find_ended(tx: Connection, request_id: int, *, after: tuple[int, int]) -> list[EndedImage]:

@@ -126,6 +126,7 @@ ERRORS = {
     "not_a_csv": Error(CSV_STATUSES["not_a_csv"], "This file is a PDF, not a CSV. Save it as …"),
     "broken_workbook": Error(422, "The workbook is broken. Open it in a spreadsheet program, …"),
     "encrypted_workbook": Error(422, "The workbook has a password. Save it without one."),
+    "sheet_without_workbook": _of_field("sheet", "Only a workbook has sheets"),
     "unknown_sheet": Error(422, "There is no sheet “Stock”. The sheets are “Products”, “Prices”."),
     "workbook_too_large": Error(
         CSV_STATUSES["workbook_too_large"], "The workbook takes too much memory or time to read."

@@ -41,6 +41,7 @@ DRY_RUN = {
     "images": 12,
     "problems": [],
     "hints": [],
+    "sheets": None,
 }
 PROGRESS = {"total": 12, "completed": 11, "failed": 1, "pending": 0, "percent": 100.0}
 FACTS = {
@@ -92,6 +93,7 @@ IMPORT_CHECK = {
     "request_id": ID,
     "target": "magento",
     "checked": 12,
+    "total": 4,
     "counts": {"format": 3, "failed_image": 1},
     "findings": [
         {

@@ -162,6 +162,7 @@ upload = _change(
         *("missing_file", "invalid_idempotency_key", "upload_in_progress", "not_a_csv"),
         *("unsupported_media_type", "too_many_rows", "too_many_images", "invalid_csv"),
         *("broken_workbook", "encrypted_workbook", "unknown_sheet"),
+        "sheet_without_workbook",
         *("workbook_too_large", "too_many_workbooks"),
         *("malformed_json", "json_too_large", "invalid_json"),
         *("source_unreachable", "too_many_sources"),
@@ -275,6 +276,21 @@ import_check = _api(
         "too_many_checks",
     ),
     curl=f"curl '{BASE}/requests/{ID}/import-check?target=shopify'",
+)
+get_webhook = _api(
+    "getWebhookBody",
+    "Webhooks",
+    "What a notification says",
+    "The body of `request.completed`, byte for byte as it is sent, also where there is no "
+    "`webhook_url`: something to try a receiver with.",
+    {
+        "200": _answer(
+            "The body.", "RequestCompleted", examples.COMPLETED, headers=["Cache-Control"]
+        )
+    },
+    parameters=("RequestId",),
+    problems=(*OF_AN_ID, "request_not_completed"),
+    curl=f"curl {BASE}/requests/{ID}/webhook",
 )
 send_webhook = _change(
     "sendWebhookAgain",
@@ -519,7 +535,7 @@ PATHS: dict[str, dict[str, Json]] = {
     "/requests/{request_id}/retry": {"post": retry},
     "/requests/{request_id}/cancel": {"post": cancel},
     "/requests/{request_id}/import-check": {"get": import_check},
-    "/requests/{request_id}/webhook": {"post": send_webhook},
+    "/requests/{request_id}/webhook": {"get": get_webhook, "post": send_webhook},
     "/webhooks/test": {"post": test_webhook},
     "/session": {"get": get_session, "post": sign_in, "delete": sign_out},
     "/processed_images/{request_id}/{name}": {"get": get_file},

@@ -122,6 +122,7 @@ SCHEMAS: dict[str, Schema] = {
             "images": _count("URLs in the CSV."),
             "problems": _array(ref("ProblemEntry"), maxItems=100),
             "hints": HINTS,
+            "sheets": _nullable(_array(_text(), description="Of a workbook, all it has.")),
         }
     ),
     "FoundColumn": _object(
@@ -199,6 +200,7 @@ SCHEMAS: dict[str, Schema] = {
             "request_id": ID,
             "target": _one_of(Target),
             "checked": _count("Images that were looked at."),
+            "total": _count("Findings; what is true of all links is one."),
             "counts": {
                 "description": "Of each rule, the images that it is about.",
                 "type": "object",

@@ -27,6 +27,7 @@ def test_every_image_is_checked_against_the_rules_of_the_shop(
 
     assert (found["target"], found["checked"]) == ("magento", 3)
     assert found["counts"] == {"not_public": 3 - 1, "format": 1, "failed_image": 1}
+    assert found["total"] == 3, "what is true of all links is one finding"
     of_links, format, failed = found["findings"]
     assert (of_links["row"], of_links["certainty"]) == (None, "a hint")
     assert (format["row"], format["position"], format["rule"]) == (1, 2, "format")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import requests
@@ -139,6 +140,20 @@ def test_each_attempt_at_the_webhook_is_listed_and_it_is_sent_again(
     page.part("notify").click()
 
     eventually(lambda: len(page.cells("attempts")) == 1 + 3)
+
+
+def test_what_a_receiver_is_told_can_be_read(page: Page, system: System, origin: Origin) -> None:
+    receiver = origin.on("/told-webhook", content())
+    csv = csv_of(("Cup", *photo_urls(origin, 1)))
+    open_request(page, system, csv, webhook_url=receiver)
+    page.says("webhook", f"{receiver} was told.")
+
+    page.part("webhook-panel").find_element(By.TAG_NAME, "summary").click()
+    page.part("told").find_element(By.TAG_NAME, "summary").click()
+
+    page.says("told-body", "request.completed")
+    (sent,) = [each.body for each in origin.received if each.path == "/told-webhook"]
+    assert json.loads(page.part("told-body").text) == json.loads(sent)
 
 
 def test_every_table_and_the_archive_can_be_downloaded(

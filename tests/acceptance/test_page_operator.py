@@ -60,6 +60,7 @@ def test_a_host_is_paused_by_its_url_and_goes_on_by_keys_alone(
     host, (url,) = host_of(origin), urls_of_other_host(origin, 1)
     page.part("pause-host").find_element(By.NAME, "host").send_keys(url, Keys.ENTER)
     eventually(lambda: paused(page) == [host])
+    page.says("operated", f"{host} is paused. No image waits for it now.")
     assert look(running)["pauses"][0]["host"] == host
     request_id = running.accepted(csv_of(("Cup", url)))
     eventually(lambda: page.cells("pauses")[1][2] == "1")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
-from openpyxl import Workbook
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
@@ -13,6 +10,7 @@ from tests.acceptance.page import Page
 from tests.conftest import photo, photo_urls
 from tests.origin import Origin, content
 from tests.system import System, csv_of, eventually
+from tests.workbooks import workbook
 
 
 def unfold(page: Page, element_id: str) -> None:
@@ -60,13 +58,8 @@ def test_a_table_on_the_web_is_taken_by_its_address(page: Page, origin: Origin) 
 
 def test_a_workbook_is_taken_and_comes_back(page: Page, origin: Origin) -> None:
     (url,) = photo_urls(origin, 1)
-    book = Workbook()
-    book.active.append(["Title", "Image Src"])
-    book.active.append(["Cup", url])
-    packed = io.BytesIO()
-    book.save(packed)
     path = page.folder / "products.xlsx"
-    path.write_bytes(packed.getvalue())
+    path.write_bytes(workbook([["Title", "Image Src"], ["Cup", url]]))
 
     page.part("file").send_keys(str(path))
     page.columns_are_known()
@@ -76,6 +69,22 @@ def test_a_workbook_is_taken_and_comes_back(page: Page, origin: Origin) -> None:
     unfold(page, "files")
     link = page.part("files").find_element(By.LINK_TEXT, "import.xlsx")
     assert str(link.get_property("href")).endswith("/import.xlsx")
+
+
+def test_a_sheet_of_a_workbook_is_chosen_from_those_it_has(page: Page, origin: Origin) -> None:
+    (url,) = photo_urls(origin, 1)
+    path = page.folder / "products.xlsx"
+    products = [["Title", "Image Src"], ["Cup", url]]
+    path.write_bytes(workbook([["Nothing"]], products, names=("Notes", "Products")))
+
+    page.part("file").send_keys(str(path))
+    page.says("sheets", "Products")
+    Select(page.part("sheet-choice")).select_by_visible_text("Products")
+    page.says("columns-found", "1 row with 1 image found.")
+    assert page.part("refused").is_displayed() is False
+    page.part("send").click()
+
+    page.says("state", "Completed")
 
 
 def test_an_import_check_says_what_the_shop_may_refuse(

@@ -16,6 +16,7 @@ import requests
 import sqlalchemy as sa
 
 from database import Database, Unavailable
+from tests.acceptance.conftest import HeldPhoto
 from tests.conftest import photo, photo_urls
 from tests.origin import Origin, Received, content
 from tests.system import PATIENCE, System, csv_of, eventually
@@ -282,6 +283,24 @@ def test_there_is_nothing_to_send_again_without_a_webhook(system: System, origin
     answer = post(system, f"/requests/{request_id}/webhook")
 
     assert (answer.status_code, answer.json()["code"]) == (409, "no_notification")
+
+
+def test_what_a_receiver_is_told_can_be_asked_for(system: System, origin: Origin) -> None:
+    hook = origin.on("/hook-told", content())
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))), webhook_url=hook)
+    (sent,) = eventually(lambda: received(origin, "/hook-told"))
+
+    answer = system.get(f"/requests/{request_id}/webhook")
+
+    assert answer.content == sent.body
+
+
+def test_nothing_is_told_of_a_request_that_is_under_way(system: System, held: HeldPhoto) -> None:
+    request_id = system.accepted(csv_of(("Cup", held.url)))
+
+    answer = system.get(f"/requests/{request_id}/webhook")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "request_not_completed")
 
 
 def test_a_receiver_is_tested_before_a_job_needs_it(system: System, origin: Origin) -> None:

@@ -65,6 +65,24 @@ def test_a_workbook_as_the_whole_body_is_read_at_the_sheet_that_is_named(
     assert (status["file_name"], status["progress"]["completed"]) == ("upload.xlsx", 1)
 
 
+def test_the_sheets_of_a_workbook_are_told(system: System) -> None:
+    content = workbook([["Nothing"]], [HEADER], names=("Notes", "Products"))
+
+    found = system.upload(content, dry_run="1").json()
+    refused = system.upload(content).json()
+
+    assert found["sheets"] == ["Notes", "Products"]
+    last = refused["errors"][-1]
+    assert last["code"] == "other_sheets"
+    assert last["message"] == "This is the sheet “Notes”; the workbook also has “Products”."
+
+
+def test_a_csv_has_no_sheet(system: System, origin: Origin) -> None:
+    answer = system.upload(csv_of(("Cup", *photo_urls(origin, 1))), sheet="Products")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "sheet_without_workbook")
+
+
 def test_it_is_said_where_formulas_were_stored_without_their_values(
     system: System, origin: Origin
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -108,6 +109,23 @@ def test_a_large_response_waits_for_its_client_instead_of_filling_the_disk() -> 
             pass
 
     assert archive.sent == 2 * processes.KEPT_RESPONSE
+
+
+def test_a_response_that_is_made_slowly_takes_no_time_of_the_server_meanwhile() -> None:
+    taken = []
+
+    def slow(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield bytes(100_000)
+        before = time.process_time()
+        time.sleep(2)
+        taken.append(time.process_time() - before)
+        yield b"end"
+
+    with server(slow) as url:
+        assert response_to(url, ONE).endswith(b"end")
+
+    assert taken[0] < 0.5, "seconds of a core, of the two in which nothing could be sent"
 
 
 def test_a_response_that_breaks_off_has_no_end() -> None:

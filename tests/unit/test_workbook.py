@@ -38,9 +38,9 @@ def text_and_formulas_of(
     with TemporaryFile() as source, TemporaryFile() as target:
         source.write(content)
         source.seek(0)
-        formulas = to_csv(source, target, sheet, max_rows=max_rows, max_bytes=MAX_BYTES)
+        found = to_csv(source, target, sheet, max_rows=max_rows, max_bytes=MAX_BYTES)
         target.seek(0)
-        return target.read().decode("utf-8-sig"), formulas
+        return target.read().decode("utf-8-sig"), found.formulas_without_value
 
 
 def text_of(content: bytes, sheet: str | None = None, **more: int) -> str:
