@@ -33,6 +33,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 from celery.worker import state
+from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.exceptions import OperationalError
 
 import logs
@@ -66,6 +67,7 @@ celery.conf.update(
     worker_prefetch_multiplier=1,
     task_time_limit=TURN_SECONDS + STUCK_SECONDS + 60,  # only what no longer works gets there
     worker_max_tasks_per_child=1_000,  # against leaks in image libraries
+    worker_consumer="worker:Consumer",
     worker_enable_remote_control=False,  # or whoever may write to Redis could stop workers
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # Redis may be away for as long as it likes
@@ -79,6 +81,16 @@ celery.conf.update(
 )
 for chatty in ("celery.worker.strategy", "celery.app.trace"):  # a line for every message
     logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class Consumer(CeleryConsumer):
+    """Without the second in which a worker looks for others when it starts, and without hearing
+    the heartbeat of each of them: it has nothing to ask.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, without_mingle=True, without_gossip=True, **options)
+
 
 stopping = mmap.mmap(-1, 1)  # one byte that the parent shares with the processes it forks
 

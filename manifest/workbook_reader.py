@@ -35,7 +35,7 @@ MAX_ENTRIES = 10_000  # files in the archive
 MAX_UNPACKED = 512 * MIB
 # XML of tables packs 5 to 30 times; small files may pack better, and do no harm.
 MAX_RATIO, SMALL = 100, 16 * MIB
-MAX_CELLS = 50_000_000  # with empty ones, which take no room in the file
+MAX_CELLS = 10_000_000  # with empty ones, which take no room in the file
 MAX_SHEET_ROWS = 1_048_576  # Excel's own
 ENCRYPTED = 1  # a bit of ZipInfo.flag_bits
 ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")  # [MS-OFFCRYPTO], section 1.3.3

@@ -171,8 +171,8 @@ def test_changed_bytes_never_lose_pixels_with_the_metadata(format: str) -> None:
         content[chance.randrange(len(content))] = chance.choice((0, 1, 127, 128, 255))
         with warnings.catch_warnings(action="ignore"):
             try:
-                before = opened(bytes(content)).convert("RGBA").tobytes()
                 done = compress(bytes(content), KEEP)
+                before = opened(bytes(content)).convert("RGBA").tobytes()
             except (Unreadable, *DECODER_ERRORS):
                 continue
             if done.method == "original":
