@@ -90,6 +90,7 @@ def _suiting(shop: Target, given: Set[str]) -> dict[str, Any]:
 def _reading(options: dict[str, Any]) -> ReadingOptions:
     """Takes those that say how the CSV is read."""
     reading = ReadingOptions(
+        serial_column=options.pop("serial_column"),
         name_column=options.pop("name_column"),
         url_columns=options.pop("url_column"),
         base_url=options.pop("base_url"),
@@ -204,6 +205,7 @@ def whole_number(text: str, least: int, most: int) -> int | None:
 
 FIELDS: dict[str, Parse] = {
     # How the CSV is read, together in one column of the database.
+    "serial_column": _name(MAX_COLUMN_NAME),
     "name_column": _name(MAX_COLUMN_NAME),
     "url_column": _name(MAX_URL_COLUMN),
     "base_url": _base_url,

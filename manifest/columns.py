@@ -12,18 +12,19 @@ from manifest.reading_options import ReadingOptions
 from manifest.url_cells import ellipsis, is_longer
 
 MAX_COLUMN_NAME = 255  # UTF-16 code units
-MAX_COLUMNS_SHOWN = 100
+MAX_COLUMNS_SHOWN, MAX_COLUMNS_NAMED = 100, 8  # in the list of columns, and in a sentence
 # Short rows are filled up to the header's length, so a small file could grow without bounds.
 MAX_COLUMNS = 1000
 KNOWN = "its name is known"
 
-# The best name first: where several stand in a file, the first of this list is taken.
+# The best name first: where several stand in a file, the first of this list is taken. A SKU is what
+# people know a product by, also where the shop has a number for it.
 SERIAL_NAMES = (
-    *("S. No.", "Sr. No.", "Serial No.", "Serial Number", "ID", "SKU", "Variant SKU", "Handle"),
-    *("URL handle", "Product ID", "Product Code/SKU", "Product SKU", "Product Number"),
-    *("Reference #", "item_sku", "CustomLabel", "Custom label (SKU)", "handleId"),
+    *("S. No.", "Sr. No.", "Serial No.", "Serial Number", "SKU", "Variant SKU"),
+    *("Product Code/SKU", "Product SKU", "SKU Code", "item_sku", "CustomLabel"),
+    *("Custom label (SKU)", "Reference #", "Product Number", "Artikelnummer", "Artikel-Nr."),
+    *("Référence", "Referencia", "Codice", "ID", "Handle", "URL handle", "Product ID", "handleId"),
     *("Product ID [Non Editable]", "Product Handle", "product_internal_id", "slug"),
-    *("SKU Code", "Artikelnummer", "Artikel-Nr.", "Référence", "Referencia", "Codice"),
 )
 NAME_NAMES = (
     *("Product Name", "Product", "Name", "Title", "Product Title", "item_name"),
@@ -51,6 +52,11 @@ URL_NAMES = (
 LOCAL_NAMES = {
     *("base_image", "small_image", "thumbnail_image", "swatch_image", "additional_images"),
     *("productimageurl", "media", "product image", "product image file", "product thumbnail"),
+}
+HELD = {
+    "url_column": "URLs",
+    "name_column": "the products' names",
+    "serial_column": "the serial numbers",
 }
 IGNORED = re.compile(f"[{re.escape(BLANKS)}._*#-]")
 DIGITS = re.compile(r"\d+")
@@ -97,11 +103,14 @@ def roles(columns: Sequence[str], options: ReadingOptions) -> Roles:
     serials, name = _all(keys, SERIAL_NAMES), next(iter(_all(keys, NAME_NAMES)), None)
     if options.name_column and key(options.name_column) in keys:
         name = keys.index(key(options.name_column))
+    if options.serial_column and key(options.serial_column) in keys:
+        serials = tuple(dict.fromkeys((keys.index(key(options.serial_column)), *serials)))
     if wanted := wanted_urls(keys, options):
         urls = _named(keys, wanted)
     else:
         urls = _numbered(keys, EARLIER_URL_NAMES if options.is_earlier else URL_NAMES)
-    because |= dict.fromkeys(serials[:1], KNOWN)
+    by_serial = "serial_column names it" if options.serial_column else KNOWN
+    because |= dict.fromkeys(serials[:1], by_serial)
     because |= dict.fromkeys(urls, "url_column names it" if wanted else KNOWN)
     if name is not None:
         because[name] = "name_column names it" if options.name_column else KNOWN
@@ -125,8 +134,10 @@ def problems(
     listed = _problems_of_names(columns, line)
     unknown = [name for name in wanted_urls(keys, options) if key(name) not in keys]
     listed += [_unknown("url_column", name, line) for name in unknown]
-    if options.name_column and key(options.name_column) not in keys:
-        listed.append(_unknown("name_column", options.name_column, line))
+    for field in ("serial_column", "name_column"):
+        name = getattr(options, field)
+        if name and key(name) not in keys:
+            listed.append(_unknown(field, name, line))
     if not found.urls and not unknown:
         listed.append(_missing_urls(columns, line))
     return listed
@@ -169,15 +180,19 @@ def _problems_of_names(columns: Sequence[str], line: int) -> list[CsvProblem]:
 
 
 def _unknown(option: str, name: str, line: int) -> CsvProblem:
-    what = "URLs" if option == "url_column" else "the products' names"
-    message = f"This column was named to hold {what}, but the file doesn't have it."
+    message = f"This column was named to hold {HELD[option]}, but the file doesn't have it."
     code, hint = f"unknown_{option}", f"{option} must be one of the columns found."
     return CsvProblem(code, message, 0, line, ellipsis(name), hint)
 
 
 def _missing_urls(columns: Sequence[str], line: int) -> CsvProblem:
-    found, known = ", ".join(_shown(columns[:20])), ", ".join(URL_NAMES)
-    message = f"There is no column with image URLs. Found: {found}. Names known: {known}."
+    found = ", ".join(_shown(columns[:MAX_COLUMNS_NAMED]))
+    more = " and others" if len(columns) > MAX_COLUMNS_NAMED else ""
+    known = ", ".join(URL_NAMES[:MAX_COLUMNS_NAMED])
+    message = (
+        f"No column of the file is known to hold image URLs; it has {found}{more}. "
+        f"Known names are {known} and those of many shops."
+    )
     return CsvProblem("missing_column", message, 0, line, hint=URL_COLUMN_HINT)
 
 

@@ -16,7 +16,7 @@ from manifest.reader import Manifest, Row
 from manifest.reading_options import ReadingOptions
 
 FIRST_ROWS = 5
-WRONG_OPTIONS = {"unknown_url_column", "unknown_name_column"}
+WRONG_OPTIONS = {"unknown_url_column", "unknown_name_column", "unknown_serial_column"}
 
 
 @dataclass

@@ -6,7 +6,7 @@ The codes, one for each kind of problem, are for programs and stay as they are:
   ``wrong_encoding``, ``no_rows``, ``no_urls``, ``too_many_blank_lines``,
   ``formulas_without_values``, ``other_sheets``
 - of the header: ``missing_column``, ``unknown_url_column``, ``unknown_name_column``,
-  ``too_many_columns``
+  ``unknown_serial_column``, ``too_many_columns``
 - of a row: ``unbalanced_quotes``, ``row_too_long``, ``too_many_cells``, ``too_many_urls``
 - of a cell: ``nul_byte``, ``too_long``
 - of a URL: ``not_http``, ``bad_character``, ``no_host``, ``bad_host``, ``bad_port``,

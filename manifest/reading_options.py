@@ -21,6 +21,7 @@ class ReadingOptions:
     base_url: str | None = None
     skips_problems: bool = False
     sheet: str | None = None
+    serial_column: str | None = None
     is_workbook: bool = False
     is_earlier: bool = False
 

@@ -44,7 +44,7 @@ export function beginPreview() {
 /** Of another file the columns are others. */
 export function previewAnew() {
   if (isCorrected) {
-    for (const name of ["url_column", "name_column", "sheet"]) $("form").elements[name].value = "";
+    for (const name of ["url_column", "name_column", "serial_column", "sheet"]) $("form").elements[name].value = "";
   }
   isCorrected = false;
   urlColumns = order = null;
@@ -120,10 +120,9 @@ function columnRow({ name, index, role, because }, firstRows, used) {
   return row;
 }
 
-/** Only what can be asked for: the service finds the serial number, and some name and images. */
+/** Only what can be asked for: the service always finds some serial number, name and images. */
 function isOffered(value, role, used) {
   if (value === (role ?? "")) return true;
-  if (value === "serial_number") return false;
   return value !== "" || (role === "image_url" && used > 1);
 }
 
@@ -132,6 +131,7 @@ function correct({ target }) {
   const fields = $("form").elements;
   isCorrected = true;
   if (target.value === "product_name") fields.name_column.value = target.dataset.column;
+  if (target.value === "serial_number") fields.serial_column.value = target.dataset.column;
   if ([target.value, target.dataset.role].includes("image_url")) {
     urlColumns = choices.filter(({ value }) => value === "image_url")
       .map(({ dataset }) => dataset.column);

@@ -52,11 +52,20 @@ function faultRow({ row, line, column, message, hint }) {
   }
   if (hint) {
     const small = document.createElement("small");
-    small.textContent = hint;
+    small.textContent = hint.replace(/^(\w+)(?:=(\S+))?/, asOnThePage);
     made.lastElementChild.append(small);
   }
   made.classList.toggle("unnumbered", !row);
   return made;
+}
+
+/** An option as the form calls it: a hint begins with its name for programs, maybe with a value. */
+function asOnThePage(option, name, value) {
+  const field = $("form").elements[name];
+  if (!field) return option;
+  const label = field.closest("label").firstChild.textContent.trim();
+  const chosen = [...field.options ?? []].find((each) => each.value === value);
+  return `The option “${label}${chosen ? `: ${chosen.text}` : ""}”`;
 }
 
 function mark(field) {

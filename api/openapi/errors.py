@@ -92,6 +92,7 @@ ERRORS = {
         },
     ),
     "invalid_url_column": _of_field("url_column", "is longer than 1000 characters."),
+    "invalid_serial_column": _of_field("serial_column", "is longer than 255 characters."),
     "invalid_name_column": _of_field("name_column", "is longer than 255 characters."),
     "invalid_base_url": _of_field("base_url", "is what stands before a file's name: without ?"),
     "invalid_sheet": _of_field("sheet", "is longer than 31 characters."),

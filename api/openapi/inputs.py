@@ -58,6 +58,12 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of an upload
         "description": "The column (or columns, by commas) with the URLs, where it isn't known. "
         "It may be given several times.",
     },
+    "serial_column": {
+        "type": "string",
+        "maxLength": MAX_COLUMN_NAME,
+        "description": "The column with the SKU or another number, where it isn't known. Where its "
+        "cell is empty, a known one stands in.",
+    },
     "name_column": {
         "type": "string",
         "maxLength": MAX_COLUMN_NAME,

@@ -20,11 +20,11 @@ CSV_CODES = (  # of one problem of a CSV, as manifest/errors.py lists them
     *(
         "no_urls",
         "too_many_blank_lines",
-        "formulas_without_values",
+        *("formulas_without_values", "other_sheets"),
         "missing_column",
         "unknown_url_column",
     ),
-    "unknown_name_column",
+    *("unknown_name_column", "unknown_serial_column"),
     *("too_many_columns", "unbalanced_quotes", "row_too_long", "too_many_cells", "too_many_urls"),
     *("nul_byte", "too_long", "not_http", "bad_character", "no_host", "bad_host", "bad_port"),
     "url_has_credentials",

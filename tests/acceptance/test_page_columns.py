@@ -62,6 +62,18 @@ def test_a_column_that_was_taken_for_another_is_corrected(page: Page, origin: Or
     assert link.get_property("href") == plate
 
 
+def test_another_column_is_taken_for_the_sku(page: Page, origin: Origin) -> None:
+    (url,) = photo_urls(origin, 1)
+    page.choose(f"SKU,EAN,Image Src\nA-1,4006381333931,{url}\n")
+
+    correct(page, "EAN", "serial number")
+    assert taken_for(page) == {"EAN": "serial number", "Image Src": "image URLs"}
+    page.part("send").click()
+
+    page.says("state", "Completed")
+    assert "4006381333931" in page.cells("images")[1][2]
+
+
 def test_problems_are_shown_before_anything_is_sent_and_can_be_left_out(
     page: Page, origin: Origin
 ) -> None:
@@ -71,7 +83,8 @@ def test_problems_are_shown_before_anything_is_sent_and_can_be_left_out(
     page.says("refused", "1 problem")
     _, problem = page.cells("faults")
     assert problem[:3] == ["2", "3", "Image Src"]
-    assert "base_url=https://… joins file names" in problem[3]
+    hint = "The option “Address of images with only a file name” joins file names"
+    assert hint in problem[3]
     page.part("options").find_element(By.TAG_NAME, "summary").click()
     Select(page.named("on_error")).select_by_visible_text("leave them out")
     page.says("refused", "Rows with a problem are left out of the job")

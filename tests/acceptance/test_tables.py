@@ -70,7 +70,7 @@ def test_a_dry_run_of_a_table_without_images_names_its_columns(system: System) -
     ]
     assert [each["cells"] for each in found["first_rows"]] == [["blau", "3"], ["rot", "4"]]
     (problem,) = found["problems"]
-    assert problem["message"].startswith("There is no column with image URLs.")
+    assert problem["message"].startswith("No column of the file is known to hold image")
     assert problem["hint"].startswith("url_column=")
 
 
@@ -89,6 +89,7 @@ def test_a_dry_run_shows_the_lines_of_a_cell_in_one(system: System) -> None:
         (b"\n", {}, 422),
         (b"Name,Image\nCup,https://a/1\n", {"url_column": "Foto"}, 422),
         (b"Name,Image\nCup,https://a/1\n", {"name_column": "Artikel"}, 422),
+        (b"Name,Image\nCup,https://a/1\n", {"serial_column": "EAN"}, 422),
         (b"Name,Image\nCup,https://a/1\n", {"on_error": "ignore"}, 422),
     ],
 )
