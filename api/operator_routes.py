@@ -15,7 +15,11 @@ from work_queue import pauses, tallies
 from work_queue.models import ALL_WORK, MAX_HOST
 from work_queue.queue_state import queue_state
 
-HOST = re.compile(r"[^\s/?#\\@\x00-\x20]+")  # what a URL may have between // and its path
+# What a URL may have between // and its path, without marks that nobody sees, such as those that
+# turn the direction of a text.
+HOST = re.compile(
+    r"^[^\s/?#\\@\x00-\x20\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+$"
+)
 WAKES = 8  # worker processes that a resume wakes; the sweep wakes the others
 
 routes = Blueprint("operator", __name__)
@@ -84,8 +88,7 @@ def resume(host: str) -> Response:
 
 def _host(text: str) -> str:
     """As the workers know a host: in lower case, with the port where URLs have one."""
-    is_name = HOST.fullmatch(text) and text.isprintable()
-    if not is_name or len(text.encode("utf-16-le")) > 2 * MAX_HOST:
+    if not HOST.fullmatch(text) or len(text.encode("utf-16-le")) > 2 * MAX_HOST:
         raise Problem(
             400,
             "invalid_host_name",

@@ -120,6 +120,7 @@ def test_only_what_failed_is_tried_again_under_the_same_names(
     request_id = system.accepted(csv_of(row), webhook_url=hook)
     before = system.completed(request_id)
     assert statuses(before) == ["Completed", "Failed", "Completed", "Failed"]
+    eventually(lambda: len(received(origin, "/hook-retry")) == 1)
     origin.on("/late-photo.jpg", content(photo(9)))
 
     answer = post(system, f"/requests/{request_id}/retry")
