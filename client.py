@@ -359,7 +359,7 @@ def import_check(service: Service, given: argparse.Namespace) -> int:
     for each in answer["findings"][:MAX_SHOWN]:
         row = "" if each["row"] is None else str(each["row"])
         rows.append((row, each["certainty"], each["rule"], each["message"]))
-    found = answer["total"]
+    found = answer.get("total", len(answer["findings"]))  # an earlier service counted none
     checked = _counted(answer["checked"], "image")
     text = f"{checked} checked for {plain(answer['target'])}: {_counted(found, 'finding')}"
     text += f"\n\n{table(rows)}" if found else ""

@@ -89,6 +89,11 @@ def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]
     return whole if len(json.dumps(whole)) < MAX_BODY else truncated
 
 
+def body(content: Mapping[str, Any]) -> bytes:
+    """What is sent of a payload, byte for byte."""
+    return json.dumps(content).encode()
+
+
 def new_message_id() -> str:
     """The id of a message that is no request's."""
     return f"msg_{uuid.uuid4().hex}"
@@ -204,14 +209,14 @@ class Deliveries:
         try:
             content = payload(self._database, self._settings, webhook.request_id)
             log_fields["request_id"] = content["request_id"]
-            body = json.dumps(content).encode()
+            sent = body(content)
             message_id = f"msg_{webhook.message_id.hex}"
             own = self._database.read(webhook_secret_of, webhook.request_id)
-            headers = signed_headers(own or self._settings.webhook_secret, message_id, body)
+            headers = signed_headers(own or self._settings.webhook_secret, message_id, sent)
             if not self._database.read(holds_webhook, self._worker, webhook):
                 made = DeliveryAttempt(None, "The request is at work again.", is_final=True)
             else:  # so it was completed while its body was read: all attempts have the same
-                made = attempt(self._client, webhook.url, body, headers)
+                made = attempt(self._client, webhook.url, sent, headers)
         except Unavailable:
             raise
         except Exception:  # a thread has nobody to raise to, and the schedule must have an end

@@ -15,11 +15,7 @@ from work_queue import pauses, tallies
 from work_queue.models import ALL_WORK, MAX_HOST
 from work_queue.queue_state import queue_state
 
-# What a URL may have between // and its path, without marks that nobody sees, such as those that
-# turn the direction of a text.
-HOST = re.compile(
-    r"^[^\s/?#\\@\x00-\x20\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+$"
-)
+HOST = re.compile(r"[^\s/?#\\@\x00-\x20]+")  # what a URL may have between // and its path
 WAKES = 8  # worker processes that a resume wakes; the sweep wakes the others
 
 routes = Blueprint("operator", __name__)

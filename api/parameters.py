@@ -39,7 +39,7 @@ def not_found(public_id: uuid.UUID) -> Problem:
 
 
 def not_completed() -> Problem:
-    """The answer to who asks too early for what is made of a completed request."""
+    """The problem of a client that asks before the request is completed."""
     sentence = "This is made when the request is completed."
     headers = {"Retry-After": str(MIN_SECONDS)}
     return Problem(409, "request_not_completed", sentence, headers=headers)

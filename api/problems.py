@@ -89,12 +89,14 @@ def upload_too_large(max_bytes: int) -> Problem:
 
 def of_csv(error: InvalidCsv) -> Problem:
     """An upload that was refused; the member ``errors`` lists its problems with their places."""
-    columns: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     if error.columns_known is not None:
-        columns = {"columns_found": error.columns_found, "columns_known": error.columns_known}
+        more = {"columns_found": error.columns_found, "columns_known": error.columns_known}
+    if error.sheets:
+        more["sheets"] = error.sheets
     listed = [of_csv_problem(problem) for problem in error.problems]
     status = CSV_STATUSES.get(error.code, 422)
-    return Problem(status, error.code, str(error), errors=listed, **columns)
+    return Problem(status, error.code, str(error), errors=listed, **more)
 
 
 def of_csv_problem(problem: CsvProblem) -> dict[str, Any]:

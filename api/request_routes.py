@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify
+from sqlalchemy.exc import NoResultFound
 
 import webhook
 from api import parameters, status_response
@@ -85,13 +85,23 @@ def delete(request_id: str) -> tuple[str, int]:
 @routes.get("/requests/<request_id>/webhook")
 def notification(request_id: str) -> Response:
     """The body of the notification, byte for byte as it is sent; also where nobody gets it."""
-    my, request = service(), own_request(request_id).request
-    if request.status is not Status.COMPLETED:
-        raise parameters.not_completed()
-    body = json.dumps(webhook.payload(my.database, my.settings, request.id))
+    my, request = service(), _completed(request_id)
+    try:
+        body = webhook.body(webhook.payload(my.database, my.settings, request.id))
+    except NoResultFound:  # it was deleted meanwhile
+        raise parameters.not_found(request.public_id) from None
+    if _completed(request_id).completed_at != request.completed_at:
+        raise parameters.not_completed()  # what was read is mixed: it was tried again meanwhile
     response = Response(body, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _completed(request_id: str) -> read_queries.RequestRow:
+    request = own_request(request_id).request
+    if request.status is not Status.COMPLETED:
+        raise parameters.not_completed()
+    return request
 
 
 @routes.post("/requests/<request_id>/webhook")

@@ -56,6 +56,7 @@ def as_csv(content: IO[bytes], reading: ReadingOptions, limits: Settings) -> Ite
             yield Table(csv, replace(reading, is_workbook=True), hints, found.sheets)
         except InvalidCsv as error:  # perhaps for the same reason
             error.add(CsvProblem("formulas_without_values", hint) for hint in hints)
+            error.sheets = found.sheets
             if reading.sheet is None:
                 error.add(_other_sheets(found.sheets))
             raise

@@ -145,9 +145,10 @@ class Connection(HTTPChannel):
 
     def writable(self) -> bool:
         """Whether the event loop has something to write now. Of a response that is being made it
-        writes no less than ``send_bytes``, so to ask for that would be to ask without a pause.
+        writes no less than ``send_bytes``; to poll for less would be to spin. So a client that
+        goes away meanwhile is noticed with the next ``send_bytes``, or at the end.
         """
-        is_being_made = self.requests and not (self.will_close or self.close_when_flushed)
+        is_being_made = bool(self.requests) and not (self.will_close or self.close_when_flushed)
         if is_being_made and self.total_outbufs_len < self.adj.send_bytes:
             return False
         return bool(super().writable())

@@ -188,10 +188,10 @@ def _unknown(option: str, name: str, line: int) -> CsvProblem:
 def _missing_urls(columns: Sequence[str], line: int) -> CsvProblem:
     found = ", ".join(_shown(columns[:MAX_COLUMNS_NAMED]))
     more = " and others" if len(columns) > MAX_COLUMNS_NAMED else ""
-    known = ", ".join(URL_NAMES[:MAX_COLUMNS_NAMED])
     message = (
         f"No column of the file is known to hold image URLs; it has {found}{more}. "
-        f"Known names are {known} and those of many shops."
+        "Known names are Input Image Urls, Image URLs, Images, Image Src, image_link and those of "
+        "many shops."
     )
     return CsvProblem("missing_column", message, 0, line, hint=URL_COLUMN_HINT)
 

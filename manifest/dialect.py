@@ -152,7 +152,8 @@ class Lines:
     def __iter__(self) -> Iterator[str]:
         with _open(self.path, self.dialect) as file:
             if self.dialect.has_sep_line:
-                self.kept.append(file.readline())
+                first = file.readline()
+                self.kept += [first] if self._keeps else []
                 yield "\n"  # in its place, so that line numbers stay right
             while line := file.readline(MAX_RECORD_CHARS + 1):
                 if self._keeps:

@@ -53,6 +53,7 @@ class InvalidCsv(Exception):  # noqa: N818 - it is what happened, not a mistake 
 
     ``code`` names the kind of refusal. Where a column is missing, ``columns_found`` are those of
     the file and ``columns_known`` the names that would be recognised, by their role.
+    ``sheets`` are those of the workbook, where it was one.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class InvalidCsv(Exception):  # noqa: N818 - it is what happened, not a mistake 
         self.code = code
         self.columns_found = columns_found
         self.columns_known = columns_known
+        self.sheets: Sequence[str] = ()
 
     def add(self, problems: Iterable[CsvProblem]) -> None:
         """More of the whole file, as far as the limit allows."""

@@ -26,7 +26,7 @@ class NewUrl(NamedTuple):
     new: str
 
 
-NO_MORE = NewUrl(0, "", "")
+NO_MORE = NewUrl(0, "", "")  # rows are counted from 1
 
 
 def import_csv(manifest: Manifest, new_urls: Iterable[NewUrl]) -> Iterator[str]:
@@ -43,8 +43,8 @@ def import_csv(manifest: Manifest, new_urls: Iterable[NewUrl]) -> Iterator[str]:
         if before:
             yield before
         of_row = {}
-        while coming[0] == number:
-            _, old, of_row[old] = coming
+        while coming.row_number == number:
+            of_row[coming.old] = coming.new
             coming = next(new_ones, NO_MORE)
         yield _with_new_urls(manifest, text, of_row) if of_row else text
 

@@ -26,7 +26,7 @@ from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
 from manifest.dialect import BLANKS
 from manifest.header import MAX_PREAMBLE
-from manifest.workbook import BROKEN, MAGIC, REFUSED, TOO_LARGE, ReadWorkbook
+from manifest.workbook import BROKEN, MAGIC, MAX_SHEET_NAME, REFUSED, TOO_LARGE, ReadWorkbook
 
 MIB = 1024 * 1024
 MAX_MEMORY = 1024 * MIB  # of addresses; 160 MiB are taken before anything is read
@@ -35,7 +35,8 @@ MAX_ENTRIES = 10_000  # files in the archive
 MAX_UNPACKED = 512 * MIB
 # XML of tables packs 5 to 30 times; small files may pack better, and do no harm.
 MAX_RATIO, SMALL = 100, 16 * MIB
-MAX_CELLS = 10_000_000  # with empty ones, which take no room in the file
+MAX_CELLS = 20_000_000  # with empty ones, which take no room in the file, but 2 µs of a core each
+MAX_SHEETS = 100  # whose names are told
 MAX_SHEET_ROWS = 1_048_576  # Excel's own
 ENCRYPTED = 1  # a bit of ZipInfo.flag_bits
 ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")  # [MS-OFFCRYPTO], section 1.3.3
@@ -107,7 +108,7 @@ def convert(
     with TextIOWrapper(target, encoding="utf-8-sig", newline="") as text:
         writer = csv.writer(text, quoting=csv.QUOTE_ALL)
         writer.writerows(_limited(rows, max_rows, max_bytes))
-    return [each.title for each in seen]
+    return [each.title[:MAX_SHEET_NAME] for each in seen[:MAX_SHEETS]]
 
 
 def check_archive(source: IO[bytes]) -> None:

@@ -60,7 +60,7 @@ async function change(host, isToPause) {
     await askFor(path, { method: isToPause ? "PUT" : "DELETE" });
     await look();
     const what = host === ALL_WORK ? "All work" : host;
-    say("operated", isToPause ? `${what} is paused. ${waiting(host)}` : `${what} goes on.`);
+    say("operated", isToPause ? `${what} is paused. ${inWaiting(host)}` : `${what} goes on.`);
     return true;
   } catch (trouble) {
     if (!(trouble instanceof Trouble)) throw trouble;
@@ -69,8 +69,8 @@ async function change(host, isToPause) {
   }
 }
 
-/** A name that no job has may be misspelt; it is paused all the same, for jobs to come. */
-function waiting(host) {
+/** What a pause leaves waiting: for a name that no job has, perhaps a misspelt one, nothing. */
+function inWaiting(host) {
   const images = waitingAt.get(host.toLowerCase());
   if (images === 0) return "No image waits for it now.";
   return "What a worker has begun is finished.";

@@ -13,19 +13,15 @@ const ROLES = {
   serial_number: "serial number",
 };
 
+const CORRECTED = ["url_column", "name_column", "serial_column", "sheet"]; // fields of the form
+
 let asked = 0; // so that an answer that comes late is not shown in place of a newer one
 let order = null; // of the columns: the used ones first, and then as they were for the same file
 let isCorrected = false;
 let urlColumns = null; // names that were chosen here; the form's field separates them by commas
 
 export function beginPreview() {
-  $("sheet-choice").addEventListener("change", ({ target }) => {
-    const { value } = target; // the columns of another sheet are others
-    previewAnew();
-    $("form").elements.sheet.value = value;
-    isCorrected = true;
-    preview();
-  });
+  $("sheet-choice").addEventListener("change", ({ target }) => takeSheet(target.value));
   $("column-rows").addEventListener("change", correct);
   $("form").addEventListener("formdata", ({ formData }) => {
     if (!urlColumns) return;
@@ -36,20 +32,33 @@ export function beginPreview() {
     field.addEventListener("change", () => {
       if (field.name === "url_column") urlColumns = null;
       if (field.name === "source_url") previewAnew();
+      else if (field.name === "sheet") takeSheet(field.value);
       else preview();
     });
   }
 }
 
-/** Of another file the columns are others. */
+/** Another file is looked at. */
 export function previewAnew() {
+  forgetColumns();
+  endPreview();
+  preview();
+}
+
+function takeSheet(name) {
+  forgetColumns();
+  $("form").elements.sheet.value = name;
+  isCorrected = Boolean(name);
+  preview();
+}
+
+/** Of another file, or sheet, the columns are others. */
+function forgetColumns() {
   if (isCorrected) {
-    for (const name of ["url_column", "name_column", "serial_column", "sheet"]) $("form").elements[name].value = "";
+    for (const name of CORRECTED) $("form").elements[name].value = "";
   }
   isCorrected = false;
   urlColumns = order = null;
-  endPreview();
-  preview();
 }
 
 async function preview() {
@@ -65,7 +74,8 @@ async function preview() {
     if (mine === asked) show(found);
   } catch (trouble) {
     if (mine !== asked) return;
-    endPreview();
+    $("preview").hidden = true;
+    if (trouble.sheets?.length) showSheets(trouble.sheets); // another one may be better
     say("columns-found", trouble.message);
   }
 }

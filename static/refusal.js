@@ -52,14 +52,14 @@ function faultRow({ row, line, column, message, hint }) {
   }
   if (hint) {
     const small = document.createElement("small");
-    small.textContent = hint.replace(/^(\w+)(?:=(\S+))?/, asOnThePage);
+    small.textContent = hint.replace(/(?<=^|\. )(\w+)(?:=(\S+))?/g, asOnThePage);
     made.lastElementChild.append(small);
   }
   made.classList.toggle("unnumbered", !row);
   return made;
 }
 
-/** An option as the form calls it: a hint begins with its name for programs, maybe with a value. */
+/** An option as the form calls it: sentences of a hint begin with its name, maybe with a value. */
 function asOnThePage(option, name, value) {
   const field = $("form").elements[name];
   if (!field) return option;

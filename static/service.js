@@ -6,9 +6,9 @@ const PATIENCE_SECONDS = 30; // for one answer
 
 /** The service is away or says no; ``isFinal`` when asking again can't help. */
 export class Trouble extends Error {
-  constructor(message, { isFinal = false, seconds = 0 } = {}) {
+  constructor(message, { isFinal = false, seconds = 0, sheets = [] } = {}) {
     super(message);
-    Object.assign(this, { isFinal, seconds });
+    Object.assign(this, { isFinal, seconds, sheets });
   }
 }
 
@@ -34,7 +34,7 @@ function away() {
 export function refusal(answer) {
   const isFinal = answer.status < 500 && ![408, 429].includes(answer.status);
   const words = answer.content?.detail ?? `The service answered ${answer.status}.`;
-  return new Trouble(words, { isFinal, seconds: pauseOf(answer) });
+  return new Trouble(words, { isFinal, seconds: pauseOf(answer), sheets: answer.content?.sheets });
 }
 
 /** The seconds of Retry-After; a date there, which this service never sends, counts as none. */

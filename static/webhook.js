@@ -56,9 +56,9 @@ async function showTold() {
 
 function offerTold({ request_id, status, completed_at }) {
   $("told").hidden = status !== "Completed";
-  const now = `requests/${encodeURIComponent(request_id)}/webhook#${completed_at}`;
-  if (now === told || $("told").hidden) return;
-  told = now;
+  const address = `requests/${encodeURIComponent(request_id)}/webhook#${completed_at}`;
+  if (address === told || $("told").hidden) return;
+  told = address;
   showTold();
 }
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from api import form, idempotency, parameters
 from api.openapi import schemas
-from api.operator_routes import HOST
 from manifest.columns import MAX_COLUMN_NAME
 from manifest.workbook import MAX_SHEET_NAME
 from shops import Target
@@ -231,7 +230,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         {
             **TEXT,
             "maxLength": MAX_HOST,
-            "pattern": HOST.pattern,
+            "pattern": r"^[^\x00-\x20\s/?#\\@]+$",
             "examples": ["shop.example", "shop.example:8443", "*"],
         },
         "As URLs have it, with the port where they have one; `*` is all work.",

@@ -96,6 +96,7 @@ FACTS = {
 }
 
 HINTS = _array(_text(), description="Sentences about what a workbook does not carry.")
+SHEETS = _array(_text(), description="Of a workbook, the names of its sheets.", maxItems=100)
 
 SCHEMAS: dict[str, Schema] = {
     "Accepted": _object(
@@ -122,7 +123,7 @@ SCHEMAS: dict[str, Schema] = {
             "images": _count("URLs in the CSV."),
             "problems": _array(ref("ProblemEntry"), maxItems=100),
             "hints": HINTS,
-            "sheets": _nullable(_array(_text(), description="Of a workbook, all it has.")),
+            "sheets": _nullable(SHEETS),
         }
     ),
     "FoundColumn": _object(
@@ -411,13 +412,14 @@ SCHEMAS: dict[str, Schema] = {
                 "errors": _array(ref("ProblemEntry"), maxItems=100),
                 "pointer": _text("Where in the JSON, as RFC 6901 writes it."),
                 "columns_found": _array(_text(), description="Those of the CSV."),
+                "sheets": SHEETS,
                 "columns_known": {
                     "description": "The names that would be recognised, by their role.",
                     "type": "object",
                     "additionalProperties": _array(_text()),
                 },
             },
-            optional=["field", "errors", "pointer", "columns_found", "columns_known"],
+            optional=["field", "errors", "pointer", "columns_found", "columns_known", "sheets"],
         ),
     },
     "ProblemEntry": {

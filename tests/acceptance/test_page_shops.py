@@ -75,11 +75,15 @@ def test_a_sheet_of_a_workbook_is_chosen_from_those_it_has(page: Page, origin: O
     (url,) = photo_urls(origin, 1)
     path = page.folder / "products.xlsx"
     products = [["Title", "Image Src"], ["Cup", url]]
-    path.write_bytes(workbook([["Nothing"]], products, names=("Notes", "Products")))
+    names = ("Notes", "Products", "Empty")
+    path.write_bytes(workbook([["Nothing"]], products, [], names=names))
 
     page.part("file").send_keys(str(path))
     page.says("sheets", "Products")
-    Select(page.part("sheet-choice")).select_by_visible_text("Products")
+    choice = Select(page.part("sheet-choice"))
+    choice.select_by_visible_text("Empty")
+    page.says("columns-found", "empty")
+    choice.select_by_visible_text("Products")
     page.says("columns-found", "1 row with 1 image found.")
     assert page.part("refused").is_displayed() is False
     page.part("send").click()

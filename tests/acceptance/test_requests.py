@@ -296,6 +296,15 @@ def test_what_a_receiver_is_told_can_be_asked_for(system: System, origin: Origin
     assert answer.content == sent.body
 
 
+def test_what_would_be_told_is_there_also_where_nobody_is(system: System, origin: Origin) -> None:
+    request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))))
+    system.completed(request_id)
+
+    body = system.get(f"/requests/{request_id}/webhook").json()
+
+    assert (body["type"], body["request_id"]) == ("request.completed", request_id)
+
+
 def test_nothing_is_told_of_a_request_that_is_under_way(system: System, held: HeldPhoto) -> None:
     request_id = system.accepted(csv_of(("Cup", held.url)))
 

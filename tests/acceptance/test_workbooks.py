@@ -71,7 +71,7 @@ def test_the_sheets_of_a_workbook_are_told(system: System) -> None:
     found = system.upload(content, dry_run="1").json()
     refused = system.upload(content).json()
 
-    assert found["sheets"] == ["Notes", "Products"]
+    assert found["sheets"] == refused["sheets"] == ["Notes", "Products"]
     last = refused["errors"][-1]
     assert last["code"] == "other_sheets"
     assert last["message"] == "This is the sheet “Notes”; the workbook also has “Products”."

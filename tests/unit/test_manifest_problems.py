@@ -106,7 +106,7 @@ def test_missing_columns_are_named_with_those_found_and_those_known(tmp_path: Pa
     assert [error["code"] for error in answer.extra["errors"]] == ["missing_column"]
     assert answer.extra["columns_found"] == ["Colour", "Preis"]
     assert "Product Name" in answer.extra["columns_known"]["product_name"]
-    assert "no column with image URLs. Found: Colour, Preis." in answer.detail
+    assert "known to hold image URLs; it has Colour, Preis." in answer.detail
     assert (answer.extra["errors"][0]["row"], answer.extra["errors"][0]["line"]) == (0, 1)
 
 
