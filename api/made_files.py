@@ -106,8 +106,8 @@ class MadeFiles:
     def _new_urls(self) -> Iterator[NewUrl]:
         folder_url = self._folder_url
         return (
-            NewUrl(image.row_number, image.input_url, f"{folder_url}/{image.output_name}")
-            for image in self._completed()
+            (row_number, old, f"{folder_url}/{output_name}")
+            for row_number, _, old, output_name, _ in self._completed()
         )
 
     def _failed_csv(self) -> Chunks:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import NamedTuple
 
 from manifest.reader import Manifest
 from manifest.url_cells import URLS_ONLY, CellRules, spans
@@ -18,15 +17,9 @@ from manifest.url_cells import URLS_ONLY, CellRules, spans
 BOM = "\ufeff"
 
 
-class NewUrl(NamedTuple):
-    """The URL of a compressed image, and the one that it takes the place of."""
-
-    row_number: int
-    old: str
-    new: str
-
-
-NO_MORE = NewUrl(0, "", "")  # rows are counted from 1
+# A row's number, a URL in it, and the one of the compressed image that takes its place.
+NewUrl = tuple[int, str, str]
+NO_MORE = (0, "", "")  # rows are counted from 1
 
 
 def import_csv(manifest: Manifest, new_urls: Iterable[NewUrl]) -> Iterator[str]:
@@ -38,14 +31,14 @@ def import_csv(manifest: Manifest, new_urls: Iterable[NewUrl]) -> Iterator[str]:
     if manifest.has_bom:
         yield BOM
     new_ones = iter(new_urls)
-    coming = next(new_ones, NO_MORE)
+    row_number, old, new = next(new_ones, NO_MORE)
     for number, before, text in manifest.raw_rows():
         if before:
             yield before
         of_row = {}
-        while coming.row_number == number:
-            of_row[coming.old] = coming.new
-            coming = next(new_ones, NO_MORE)
+        while row_number == number:
+            of_row[old] = new
+            row_number, old, new = next(new_ones, NO_MORE)
         yield _with_new_urls(manifest, text, of_row) if of_row else text
 
 

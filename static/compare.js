@@ -40,8 +40,10 @@ function open(image) {
 function show(image) {
   shown = image;
   say("compare-title", nameOf(image));
-  say("compare-figures", `${inBytes(image.input_bytes)} → ${inBytes(image.output_bytes)}, `
-    + `${inPercent(1 - image.ratio)} saved, ${image.width} × ${image.height} pixels`);
+  const { input_bytes, output_bytes, width, height } = image;
+  const pixels = width ? `, ${width} × ${height} pixels` : ""; // earlier versions kept no figures
+  say("compare-figures", `${inBytes(input_bytes)} → ${inBytes(output_bytes)}, `
+    + `${inPercent(1 - output_bytes / input_bytes)} saved${pixels}`);
   for (const name of ["before", "after"]) {
     $(`no-${name}`).hidden = true;
     picture(name).hidden = false;

@@ -69,7 +69,7 @@ function thumbnail({ output_url, format }, frame) {
 function sizesInWords({ input_bytes, output_bytes, scale, width, height }) {
   if (output_bytes === null) return "";
   const bytes = `${inBytes(input_bytes)} → ${inBytes(output_bytes)}`;
-  return scale < 1 ? `${bytes}, now ${width} × ${height} pixels` : bytes;
+  return scale !== null && scale < 1 ? `${bytes}, now ${width} × ${height} pixels` : bytes;
 }
 
 function statusInWords({ status, error }) {

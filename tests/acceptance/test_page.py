@@ -23,6 +23,11 @@ from work_queue import api_keys
 
 HOSTILE = '<img src=x onerror="document.title=1">'
 
+WIDER_THAN_THEIR_CELLS = """
+return [...document.querySelectorAll("#images tbody td")]
+  .filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent);
+"""
+
 
 def test_an_upload_is_watched_until_all_its_images_are_there(page: Page, origin: Origin) -> None:
     page.upload(csv_of(("Cup", *photo_urls(origin, 2)), ("Plate", *photo_urls(origin, 1))))
@@ -84,6 +89,21 @@ def test_an_image_with_fewer_pixels_says_how_many(page: Page, origin: Origin) ->
 
     words = "now 80 \N{MULTIPLICATION SIGN} 60 pixels"
     assert any(words in cell for cell in page.cells("images")[1])
+    assert page.browser.execute_script(WIDER_THAN_THEIR_CELLS) == []
+
+
+def test_an_image_with_fewer_pixels_fits_a_small_phone(
+    page: Page, system: System, origin: Origin, phone: None
+) -> None:
+    csv = csv_of(("Cup", *photo_urls(origin, 1)))
+    request_id = system.accepted(csv, max_width="80")
+    system.completed(request_id)
+
+    page.open(f"{page.url}/#{request_id}")
+    page.says("images", "now 80 \N{MULTIPLICATION SIGN} 60 pixels")
+
+    assert page.browser.execute_script(WIDER_THAN_THEIR_CELLS) == []
+    assert page.browser.execute_script("return document.documentElement.scrollWidth") == 360
 
 
 def test_a_failed_image_says_why(page: Page, origin: Origin) -> None:

@@ -38,7 +38,7 @@ def replaced(manifest: Manifest, new: Callable[[Row, int, str], str | None]) -> 
         for row in manifest:
             for position, url in enumerate(row.urls, start=1):
                 if made := new(row, position, url):
-                    yield NewUrl(row.number, url, made)
+                    yield (row.number, url, made)
 
     return "".join(import_csv(manifest, new_urls())).encode()
 
