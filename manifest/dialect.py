@@ -123,7 +123,7 @@ def records(
         begins, lines.budget_chars = reader.line_num + 1, MAX_RECORD_CHARS
         try:
             for cells in reader:
-                if "".join(cells).strip(BLANKS):
+                if cells and (cells[0].strip(BLANKS) or "".join(cells).strip(BLANKS)):
                     yield begins, cells
                 elif (blanks := blanks + 1) > MAX_BLANK_RECORDS:
                     raise OverLimit("too_many_blank_lines", TOO_BLANK)

@@ -51,11 +51,11 @@ def failed_csv(manifest: Manifest, row_numbers: Iterable[int]) -> Iterator[str]:
     number = next(numbers, 0)
     if manifest.from_excel:
         yield BOM
-    for row in manifest.raw_rows():
-        if row.number == 1:
-            yield row.before
-        if row.number == number:
-            yield row.text
+    for row_number, before, text in manifest.raw_rows():
+        if row_number == 1:
+            yield before
+        if row_number == number:
+            yield text
             number = next(numbers, 0)
 
 

@@ -51,15 +51,9 @@ class Row(NamedTuple):  # A frozen dataclass takes four times as long to make.
     problems: tuple[CsvProblem, ...] = ()
 
 
-class RawRow(NamedTuple):
-    """A data row as it stands in the file, and what stands before it, such as the header.
-
-    The last one has no text, only what stands behind the rows.
-    """
-
-    number: int
-    before: str
-    text: str
+# A data row as it stands in the file: its number, what stands before it, such as the header, and
+# its text. The last one has no text, only what stands behind the rows.
+RawRow = tuple[int, str, str]
 
 
 class Manifest:
@@ -150,12 +144,12 @@ class Manifest:
         for number, (line, _) in enumerate(self._data(lines), start=1):
             kept, lines.kept = lines.kept, []
             if len(kept) == 1:  # as nearly always
-                yield RawRow(number, "", kept[0])
+                yield number, "", kept[0]
             else:
                 before, text = kept[: line - first], kept[line - first :]
-                yield RawRow(number, "".join(before), "".join(text))
+                yield number, "".join(before), "".join(text)
             first += len(kept)
-        yield RawRow(number + 1, "".join(lines.kept), "")
+        yield number + 1, "".join(lines.kept), ""
 
     def _read(self, number: int, line: int, record: Record) -> Row:
         if isinstance(record, csv.Error):
