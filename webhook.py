@@ -37,6 +37,7 @@ from work_queue.notifications import (
     holds_webhook,
     record_attempt,
 )
+from work_queue.read_queries import RequestRow
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +58,8 @@ class DeliveryAttempt:
     retry_after: float | None = None
 
 
-def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]:
+def payload(db: Database, settings: Settings, request: RequestRow) -> dict[str, Any]:
     """The body of ``request.completed``, as docs/api.md shows it, in less than MAX_BODY bytes."""
-    request = db.read(read_queries.get_request, request_id)
     base, public_id = settings.public_base_url, request.public_id
     asked = ReadingOptions.stored(request.reading, request.url_column)
     body = {
@@ -75,7 +75,7 @@ def payload(db: Database, settings: Settings, request_id: int) -> dict[str, Any]
     truncated = body | {"output_images": [], "output_images_truncated": True}
     if request.total > MAX_IMAGES:
         return truncated
-    images = db.read(read_queries.find_images, request_id, after=(0, 0), limit=MAX_IMAGES)
+    images = db.read(read_queries.find_images, request.id, after=(0, 0), limit=MAX_IMAGES)
     whole = body | {
         "output_images": [
             {
@@ -207,7 +207,8 @@ class Deliveries:
     ) -> tuple[DeliveryAttempt, float]:
         started = time.monotonic()
         try:
-            content = payload(self._database, self._settings, webhook.request_id)
+            request = self._database.read(read_queries.get_request, webhook.request_id)
+            content = payload(self._database, self._settings, request)
             log_fields["request_id"] = content["request_id"]
             sent = body(content)
             message_id = f"msg_{webhook.message_id.hex}"

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify
-from sqlalchemy.exc import NoResultFound
 
 import webhook
 from api import parameters, status_response
@@ -86,10 +85,7 @@ def delete(request_id: str) -> tuple[str, int]:
 def notification(request_id: str) -> Response:
     """The body of the notification, byte for byte as it is sent; also where nobody gets it."""
     my, request = service(), _completed(request_id)
-    try:
-        body = webhook.body(webhook.payload(my.database, my.settings, request.id))
-    except NoResultFound:  # it was deleted meanwhile
-        raise parameters.not_found(request.public_id) from None
+    body = webhook.body(webhook.payload(my.database, my.settings, request))
     if _completed(request_id).completed_at != request.completed_at:
         raise parameters.not_completed()  # what was read is mixed: it was tried again meanwhile
     response = Response(body, mimetype="application/json")
