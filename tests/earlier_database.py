@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
 
-import migrations
 from database import Database
-from migrations import embedded
+from migrations import embedded, steps
 
 NOW = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.000")
 OPTIONS = {"reduce_by": 50, "format": "keep"}
@@ -23,7 +21,7 @@ def database_at(file: Path, revision: str, *, is_versioned: bool = True) -> Data
     """An embedded database at a revision, or the same made before migrations existed."""
     db = Database(f"sqlite:///{file}")
     with embedded.exclusive(db) as tx:
-        command.upgrade(migrations.config_for(tx), revision)
+        steps.upgrade(tx, revision)
         if not is_versioned:
             tx.exec_driver_sql("DROP TABLE alembic_version")
     return db

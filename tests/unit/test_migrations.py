@@ -8,9 +8,10 @@ import re
 import pytest
 import sqlglot
 from alembic import command
+from alembic.script import ScriptDirectory
 
 import migrations
-from migrations import sql_server
+from migrations import sql_server, steps
 from tests.unit.test_schema import SCHEMA, Described, described, of_schema
 
 RENAME = re.compile(r"EXEC sp_rename '(\w+)\.(\w+)', (\w+), 'COLUMN';")
@@ -22,7 +23,7 @@ DROP_INDEX = re.compile(r"DROP INDEX (\w+) ON (\w+);")
 @pytest.fixture(scope="module")
 def statements() -> list[str]:
     """Everything that `make migrate` runs on an empty SQL Server."""
-    config = migrations.config_for()
+    config = steps.config_for()
     config.output_buffer = io.StringIO()
     command.upgrade(config, "head", sql=True)
     text = re.sub(
@@ -56,6 +57,11 @@ def after(statements: list[str]) -> Described:
         else:
             assert ROWS.match(statement), f"teach this test to follow: {statement}"
     return found
+
+
+def test_the_files_are_named_after_the_revisions_in_their_order() -> None:
+    script = ScriptDirectory.from_config(steps.config_for())
+    assert migrations.revisions() == [each.revision for each in script.walk_revisions()][::-1]
 
 
 def test_a_t_sql_parser_reads_every_statement(statements: list[str]) -> None:
