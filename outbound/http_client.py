@@ -22,7 +22,7 @@ from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 from outbound.address_policy import NOBODY, AddressPolicy, BlockedHosts
 from outbound.errors import OutboundError
 from outbound.load_limits import WAIT_SECONDS, LoadLimits, site_of
-from outbound.transport import TlsDeadlineSocket, Transfer, current_transfer, pool_manager
+from outbound.transport import Pools, Transfer, current_transfer
 
 MAX_REDIRECTS = 5
 MAX_RETRY_AFTER = 300.0
@@ -79,9 +79,6 @@ class HttpClient:
         accept: str = "image/*",
         ca_file: str = certifi.where(),
     ) -> None:
-        context = ssl.create_default_context()
-        context.load_verify_locations(ca_file)
-        context.sslsocket_class = TlsDeadlineSocket
         self._first_byte_seconds = first_byte_seconds
         self._policy = AddressPolicy(
             allowed_ports, allowed_private_hosts, connections, blocked_hosts
@@ -90,7 +87,7 @@ class HttpClient:
         contact = f" (+{contact_url})" if contact_url else ""
         self._headers = {"User-Agent": USER_AGENT + contact, "Accept-Encoding": "identity"}
         self._accept = accept
-        self._pools = pool_manager(connections, context)
+        self._pools = Pools(connections, ca_file)
 
     def get(self, url: str, *, seconds: float, max_bytes: int) -> Response:
         """The response at the end of at most MAX_REDIRECTS redirects, all within ``seconds``.

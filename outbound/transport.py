@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
@@ -189,8 +190,25 @@ class TlsPool(GuardedPool, HTTPSConnectionPool):
     ConnectionCls = TlsConnection
 
 
-def pool_manager(connections: int, context: ssl.SSLContext) -> PoolManager:
+class Pools(PoolManager):
     """Pools of guarded connections, at most ``connections`` idle ones for a host."""
-    manager = PoolManager(MAX_KEPT_HOSTS, maxsize=connections, ssl_context=context)
-    manager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
-    return manager
+
+    def __init__(self, connections: int, ca_file: str) -> None:
+        super().__init__(MAX_KEPT_HOSTS, maxsize=connections)
+        self.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
+        self._ca_file = ca_file
+
+    def _new_pool(self, scheme: str, host: str, port: int, request_context: Any = None) -> Any:
+        options = {**(request_context or self.connection_pool_kw)}
+        if scheme == "https":
+            options["ssl_context"] = _context_that_trusts(self._ca_file)
+        return super()._new_pool(scheme, host, port, options)
+
+
+@cache
+def _context_that_trusts(ca_file: str) -> ssl.SSLContext:
+    """Made when it is first needed: to read all certificates takes a tenth of a start."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(ca_file)
+    context.sslsocket_class = TlsDeadlineSocket
+    return context
