@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from benchmarks.origin import Origin
 from benchmarks.processes import cpu_seconds, with_children
+from tests import starter
 from tests.system import QUICK, System, csv_of
 
 PROCESSES = 2  # of the worker, and of each peer: one a core
@@ -44,6 +45,8 @@ class Run:
 class MeasuredSystem(System):
     """The system with its own defaults, on an embedded database in a folder of its own."""
 
+    start_process = staticmethod(starter.run)
+
     def __init__(self, folder: Path, origin: Origin, **settings: str) -> None:
         self.origin = origin
         self.database_url = f"sqlite:///{folder}/bench.db"
@@ -52,7 +55,7 @@ class MeasuredSystem(System):
 
     def pids(self, name: str) -> list[int]:
         """The pids of the ``api`` or the ``worker``: the parent first, then its children."""
-        return with_children(self._processes[name].pid)
+        return with_children(self.pid(name))
 
     def job(
         self, urls: Sequence[str], *, when_accepted: Callable[[str], object] = lambda _: None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -41,10 +43,9 @@ def empty_database(folder: Path) -> Iterator[str]:
     """A database of its own for each test, so that tests can run side by side on one server."""
     server = server_url()
     if not server:
-        url = f"sqlite:///{folder}/test.db"
-        with closing(Database(url)) as db:
-            migrations.prepare(db)
-        yield url
+        file = folder / "test.db"
+        file.write_bytes(_migrated())
+        yield f"sqlite:///{file}"
         return
     name = f"test_{uuid.uuid4().hex}"
     url = make_url(server).set(database=name).render_as_string(hide_password=False)
@@ -53,6 +54,16 @@ def empty_database(folder: Path) -> Iterator[str]:
         yield url
     finally:
         sql_server.run(make_url(server), [f"DROP DATABASE {name}"])
+
+
+@cache
+def _migrated() -> bytes:
+    """An embedded database that was migrated once, and not for each of some hundred tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "test.db")
+        with closing(Database(f"sqlite:///{file}")) as db:
+            migrations.prepare(db)
+        return file.read_bytes()
 
 
 @pytest.fixture

@@ -18,8 +18,10 @@ from typing import Any, Self
 import requests
 
 from commands.support import redis_server
+from tests import starter
+from tests.starter import Process
 
-ROOT = Path(__file__).parents[1]
+ROOT = starter.ROOT
 PATIENCE = 120  # seconds, for anything that should happen soon; the machine may be busy
 QUICK = {  # short, so that a test sees in seconds what a user sees in minutes
     "LEASE_SECONDS": "3",
@@ -38,10 +40,13 @@ def free_port() -> int:
 
 def eventually(holds: Callable[[], Any], *, within: float = PATIENCE) -> Any:
     """What ``holds`` returns, as soon as that is true; fails when it takes too long."""
-    ends_at = time.monotonic() + within
+    started = time.monotonic()
     while not (found := holds()):
-        assert time.monotonic() < ends_at, f"did not happen within {within} s"
-        time.sleep(0.05)
+        waited = time.monotonic() - started
+        assert waited < within, f"did not happen within {within} s"
+        time.sleep(
+            min(0.02 + waited / 10, 0.25)
+        )  # asking often would take the time of what is asked
     return found
 
 
@@ -87,6 +92,8 @@ class Redis:
 class System:
     """API, worker, Redis and database; use as a context manager, which starts all of them."""
 
+    start_process = staticmethod(starter.fork)
+
     def __init__(self, folder: Path, database_url: str, **environment: str) -> None:
         self.folder, self.database_url = folder, database_url
         self.redis = Redis(folder)
@@ -104,9 +111,8 @@ class System:
             **environment,
         }
         self.headers: dict[str, str] = {}  # of all requests of its users, such as a key
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Process] = {}
         self._orphans: list[int] = []  # descriptors, as a pid may be another process's by now
-        self._log = (folder / "system.log").open("ab")
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:  # what was started is stopped, also when the rest does not start
@@ -124,13 +130,12 @@ class System:
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
-            process.wait(PATIENCE)
+            _wait(process)
         for orphan in self._orphans:
             with suppress(ProcessLookupError):  # it has ended by itself
                 signal.pidfd_send_signal(orphan, signal.SIGKILL)
             os.close(orphan)
         self.redis.stop()
-        self._log.close()
 
     def start_api(self) -> None:
         self._start("api", "app.py")
@@ -140,19 +145,20 @@ class System:
         arguments = ("worker", "--loglevel=info", f"--concurrency={processes}", f"-n{name}@%h")
         self._start(name, "-m", "celery", "-A", "worker", *arguments)
 
+    def pid(self, name: str) -> int:
+        """Of the parent of the API's or a worker's processes."""
+        pid = self._processes[name].pid
+        assert pid is not None, "it was not started"
+        return pid
+
     def has_ended(self, name: str) -> bool:
         """Whether the parent of the API's or a worker's processes has ended by itself."""
-        return self._processes[name].poll() is not None
+        return self._processes[name].exitcode is not None
 
     def _start(self, name: str, *arguments: str) -> None:
-        self._processes[name] = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env={**os.environ, **self.environment},  # noqa: TID251
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,
-        )
+        environment = {**os.environ, **self.environment}  # noqa: TID251 - passed on
+        log = self.folder / "system.log"
+        self._processes[name] = self.start_process(arguments, environment, log)
 
     def _is_up(self) -> bool:
         try:
@@ -162,26 +168,27 @@ class System:
 
     def kill(self, name: str) -> None:
         """``kill -9`` of the API or the worker, with all their processes."""
-        process = self._processes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        pid, process = self.pid(name), self._processes.pop(name)
+        eventually(lambda: os.getpgid(pid) == pid)  # it makes its session as its first step
+        os.killpg(pid, signal.SIGKILL)
+        _wait(process)
 
     def kill_parent(self, name: str) -> None:
         """``kill -9`` of the parent alone, as by Linux when memory is short."""
         self._orphans += [os.pidfd_open(pid) for pid in self._children(name)]
         process = self._processes.pop(name)
         process.kill()
-        process.wait()
+        _wait(process)
 
     def stop(self, name: str) -> None:
         """SIGTERM, as a supervisor sends it, and the time that it takes to stop well."""
         process = self._processes.pop(name)
         process.terminate()
-        process.wait(PATIENCE)
+        _wait(process)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to the parent of the API's or the worker's processes alone."""
-        self._processes[name].send_signal(number)
+        os.kill(self.pid(name), number)
 
     def worker_processes(self, name: str = "worker") -> list[int]:
         """The pids of a worker's children, which do the work."""
@@ -192,7 +199,7 @@ class System:
         return self._children("api")
 
     def _children(self, name: str) -> list[int]:
-        parent = self._processes[name].pid
+        parent = self.pid(name)
         listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
         return [int(pid) for pid in listed.split()]
 
@@ -252,6 +259,11 @@ class System:
         answer = self.get(f"/processed_images/{request_id}/output.csv")
         assert answer.ok, answer.text
         return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+
+
+def _wait(process: Process) -> None:
+    process.join(PATIENCE)
+    assert process.exitcode is not None, f"it has not ended within {PATIENCE} s"
 
 
 def csv_of(*rows: tuple[str, ...]) -> str:

@@ -1,0 +1,116 @@
+"""Two ways to start a process of the service: as its users do, and without waiting for libraries.
+
+To import them takes two seconds of a core, and the tests start hundreds of processes. So one
+process imports them once, and what ``fork`` starts are forks of it, which run the service's own
+files from their first line, with arguments and an environment of their own. The tests of the
+commands, and the benchmarks, start the service as its users do.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+ROOT = Path(__file__).parents[1]
+LIBRARIES = [  # of others only: what our modules read from the environment is each process's own
+    "celery.bin.celery",
+    "celery.bin.worker",
+    "celery.concurrency.prefork",
+    "celery.worker.worker",
+    "flask",
+    "kombu.transport.redis",
+    "obstore.store",
+    "oxipng",
+    "PIL.AvifImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.WebPImagePlugin",
+    "prometheus_client",
+    "publicsuffixlist",
+    "requests",
+    "sqlalchemy.dialects.mssql",
+    "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.orm",
+    "standardwebhooks",
+    "waitress.server",
+    "xlsxwriter",
+]
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload([__name__, *LIBRARIES])
+
+
+class Process(Protocol):
+    """What multiprocessing says of a process."""
+
+    @property
+    def pid(self) -> int | None: ...
+    @property
+    def exitcode(self) -> int | None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+    def join(self, timeout: float | None = None) -> None: ...
+
+
+def run(arguments: tuple[str, ...], environment: Mapping[str, str], log: Path) -> Process:
+    """``python ARGUMENTS`` in a session of its own; its output goes to the end of the log."""
+    with log.open("ab") as output:
+        return _Run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+class _Run(subprocess.Popen[bytes]):
+    @property
+    def exitcode(self) -> int | None:
+        return self.poll()
+
+    def join(self, timeout: float | None = None) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(timeout)
+
+
+def fork(arguments: tuple[str, ...], environment: Mapping[str, str], log: Path) -> Process:
+    """The same, from its libraries on."""
+    process = _forks.Process(
+        target=_as_run, name="MainProcess", args=(arguments, dict(environment), log)
+    )
+    process.start()
+    return process
+
+
+def _as_run(arguments: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
+    os.setsid()
+    with log.open("ab") as output:
+        for descriptor in (1, 2):
+            os.dup2(output.fileno(), descriptor)
+    os.environ.clear()  # noqa: TID251 - what follows is as it is with a new interpreter
+    os.environ.update(environment)  # noqa: TID251
+    if options := environment.get("PYTHONWARNINGS"):
+        warnings._processoptions(options.split(","))  # type: ignore[attr-defined]
+    os.chdir(ROOT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        if arguments[0] == "-m":
+            sys.argv = list(arguments[1:])
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = list(arguments)
+            runpy.run_path(arguments[0], run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()  # multiprocessing leaves them out
