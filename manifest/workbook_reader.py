@@ -21,6 +21,7 @@ from typing import IO, Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from openpyxl import load_workbook
+from openpyxl.cell.read_only import EMPTY_CELL
 from openpyxl.worksheet import _read_only
 from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
@@ -104,7 +105,7 @@ def convert(
     workbook = load_workbook(source, read_only=True, data_only=True, keep_links=False)
     seen = _seen(workbook.worksheets)
     chosen = _chosen(workbook.worksheets, seen, sheet)
-    rows = (_trimmed(map(_text, row)) for row in _rows(chosen))
+    rows = (_trimmed(_texts(row)) for row in _rows(chosen))
     with TextIOWrapper(target, encoding="utf-8-sig", newline="") as text:
         writer = csv.writer(text, quoting=csv.QUOTE_ALL)
         writer.writerows(_limited(rows, max_rows, max_bytes))
@@ -208,12 +209,14 @@ def _limited(rows: Iterable[list[str]], max_rows: int, max_bytes: int) -> Iterat
             return
 
 
-def _trimmed(cells: Iterable[str]) -> list[str]:
-    """Without empty cells at the end, of which a sheet may have 16,384."""
-    kept = list(cells)
-    while kept and not kept[-1]:
-        kept.pop()
-    return kept
+def _texts(row: Sequence[Any]) -> list[str]:
+    """Quick for cells that are not there, of which a row may have 16,384."""
+    return ["" if cell is EMPTY_CELL else _text(cell) for cell in row]
+
+
+def _trimmed(cells: list[str]) -> list[str]:
+    """Without empty cells at the end."""
+    return cells[: next((end for end in range(len(cells), 0, -1) if cells[end - 1]), 0)]
 
 
 def _text(cell: Any) -> str:
