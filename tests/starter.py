@@ -2,8 +2,9 @@
 
 To import them takes two seconds of a core, and the tests start hundreds of processes. So one
 process imports them once, and what ``fork`` starts are forks of it, which run the service's own
-files from their first line, with arguments and an environment of their own. The tests of the
-commands, and the benchmarks, start the service as its users do.
+files from their first line, with arguments and an environment of their own. No coverage is measured
+in them, which would double what each start takes: those that are started once for many tests, and
+the commands, are started as users do, and so are the benchmarks.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +48,7 @@ LIBRARIES = [  # of others only: what our modules read from the environment is e
     "waitress.server",
     "xlsxwriter",
 ]
+COVERAGE = "COVERAGE_PROCESS_CONFIG"  # by which coverage.py has processes measure themselves
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload([__name__, *LIBRARIES])
 
@@ -87,9 +90,12 @@ class _Run(subprocess.Popen[bytes]):
 
 def fork(arguments: tuple[str, ...], environment: Mapping[str, str], log: Path) -> Process:
     """The same, from its libraries on."""
-    process = _forks.Process(
-        target=_as_run, name="MainProcess", args=(arguments, dict(environment), log)
-    )
+    measured = os.environ.pop(COVERAGE, None)  # noqa: TID251
+    forkserver.ensure_running()
+    if measured:
+        os.environ[COVERAGE] = measured  # noqa: TID251
+    environment = {name: value for name, value in environment.items() if name != COVERAGE}
+    process = _forks.Process(target=_as_run, name="MainProcess", args=(arguments, environment, log))
     process.start()
     return process
 

@@ -261,6 +261,12 @@ class System:
         return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
 
 
+class SharedSystem(System):
+    """One for many tests, which is started as users do."""
+
+    start_process = staticmethod(starter.run)
+
+
 def _wait(process: Process) -> None:
     process.join(PATIENCE)
     assert process.exitcode is not None, f"it has not ended within {PATIENCE} s"

@@ -16,7 +16,7 @@ from tests.acceptance.page import Page, start_browser
 from tests.conftest import empty_database, photo
 from tests.gateway import Gateway
 from tests.origin import Handler, Origin, closed_port, content
-from tests.system import PATIENCE, System, eventually
+from tests.system import PATIENCE, SharedSystem, System, eventually
 
 SECRET = "whsec_dGhpcyBpcyBhIHRlc3QncyBvd24gc2VjcmV0IQ=="  # noqa: S105
 
@@ -43,7 +43,9 @@ def each_test_counts_for_itself(origin: Origin) -> None:
 
 
 @contextmanager
-def system_for(origin: Origin, folder: Path, **environment: str) -> Iterator[System]:
+def system_for(
+    origin: Origin, folder: Path, kind: type[System] = System, /, **environment: str
+) -> Iterator[System]:
     host, port = origin.address
     usual = {
         "ALLOWED_PRIVATE_HOSTS": f"{host}:{port},{urlsplit(NOBODY).netloc}",
@@ -51,7 +53,7 @@ def system_for(origin: Origin, folder: Path, **environment: str) -> Iterator[Sys
         "MAX_UPLOAD_BYTES": str(1024 * 1024),
         "MAX_IMAGE_BYTES": str(1024 * 1024),
     }
-    with empty_database(folder) as url, System(folder, url, **(usual | environment)) as running:
+    with empty_database(folder) as url, kind(folder, url, **(usual | environment)) as running:
         yield running
 
 
@@ -77,7 +79,7 @@ def system_behind_gateway(
 @pytest.fixture(scope="session")
 def system(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A running API, a worker with two processes, Redis and a database, for many tests."""
-    with system_for(origin, tmp_path_factory.mktemp("system")) as running:
+    with system_for(origin, tmp_path_factory.mktemp("system"), SharedSystem) as running:
         yield running
 
 
