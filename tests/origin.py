@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
-from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -65,16 +64,7 @@ def retry_later(retry_after: str, *, status: int = 429) -> Response:
 
 def gzip_bomb(size: int) -> Response:
     """An image of nothing but zeros, a thousandth of its size on the wire."""
-
-    def answer(handler: Handler) -> None:
-        content(_packed_zeros(size), headers={"Content-Encoding": "gzip"})(handler)
-
-    return answer
-
-
-@cache
-def _packed_zeros(size: int) -> bytes:
-    return gzip.compress(bytes(size))
+    return content(gzip.compress(bytes(size)), headers={"Content-Encoding": "gzip"})
 
 
 def short_body(body: bytes, missing: int = 1) -> Response:
