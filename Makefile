@@ -56,10 +56,12 @@ restore: $(VENV)/installed
 sqlserver-check: $(VENV)/installed
 	@$(BIN)/python -m commands sqlserver-check
 
-# With coverage always, so that check adds its report and no second run of the tests.
+# With coverage always, so that check adds its report and no second run of the tests. Many tests wait
+# for something, so four at a time fill two cores; and each module is compiled once, not by each of a
+# thousand processes, also where the environment asks Python to leave no bytecode.
 test: $(VENV)/installed-dev needs
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/coverage run -m pytest -n 4 --dist worksteal
 	$(BIN)/coverage combine --quiet
 
 lint: $(VENV)/installed-dev

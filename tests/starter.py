@@ -16,6 +16,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -65,6 +66,11 @@ class Process(Protocol):
     def join(self, timeout: float | None = None) -> None: ...
 
 
+def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that measures no coverage."""
+    return {name: value for name, value in environment.items() if name != COVERAGE}
+
+
 def run(arguments: tuple[str, ...], environment: Mapping[str, str], log: Path) -> Process:
     """``python ARGUMENTS`` in a session of its own; its output goes to the end of the log."""
     with log.open("ab") as output:
@@ -94,10 +100,21 @@ def fork(arguments: tuple[str, ...], environment: Mapping[str, str], log: Path) 
     forkserver.ensure_running()
     if measured:
         os.environ[COVERAGE] = measured  # noqa: TID251
-    environment = {name: value for name, value in environment.items() if name != COVERAGE}
-    process = _forks.Process(target=_as_run, name="MainProcess", args=(arguments, environment, log))
+    process = _forks.Process(
+        target=_as_run, name="MainProcess", args=(arguments, unmeasured(environment), log)
+    )
     process.start()
     return process
+
+
+def ended(arguments: tuple[str, ...], environment: Mapping[str, str]) -> tuple[int, str]:
+    """The exit code of a fork that ends by itself within a minute, and what it printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "output")
+        process = fork(arguments, environment, output)
+        process.join(60)
+        assert process.exitcode is not None, f"{arguments} has not ended: {output.read_text()}"
+        return process.exitcode, output.read_text()
 
 
 def _as_run(arguments: tuple[str, ...], environment: dict[str, str], log: Path) -> None:

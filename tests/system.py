@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -203,17 +202,14 @@ class System:
         listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
         return [int(pid) for pid in listed.split()]
 
+    def command(self, *arguments: str) -> tuple[int, str]:
+        """The exit code of `python -m commands …` on this machine, and what it printed."""
+        environment = {**os.environ, **self.environment}  # noqa: TID251 - passed on
+        return starter.ended(("-m", "commands", *arguments), environment)
+
     def verified(self, *arguments: str) -> tuple[int, str]:
         """The exit code of `make verify`, and what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "commands", "verify", *arguments],
-            cwd=ROOT,
-            env={**os.environ, **self.environment},  # noqa: TID251 - passed on
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-        return done.returncode, done.stdout + done.stderr
+        return self.command("verify", *arguments)
 
     # --- as a user ----------------------------------------------------------------------------
 

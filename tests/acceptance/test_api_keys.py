@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -24,7 +21,7 @@ from database import Database
 from tests.acceptance.conftest import system_for
 from tests.conftest import photo, photo_urls
 from tests.origin import Origin, Received, content, drip_body
-from tests.system import PATIENCE, ROOT, SharedSystem, System, csv_of, eventually
+from tests.system import PATIENCE, SharedSystem, System, csv_of, eventually
 from work_queue import api_keys
 from work_queue.models import ApiKey, Request
 
@@ -69,22 +66,10 @@ class User:
         return found
 
 
-def command(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What an operator types."""
-    return subprocess.run(
-        [sys.executable, "-m", "commands", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": system.database_url},  # noqa: TID251 - passed on
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-
-
 def new_user(system: System, name: str = "", *options: str) -> User:
-    done = command(system, "key", name or f"shop-{uuid.uuid4().hex[:8]}", *options)
-    assert done.returncode == 0, done.stderr
-    return User(system, KEY.findall(done.stdout)[0])
+    exit_code, said = system.command("key", name or f"shop-{uuid.uuid4().hex[:8]}", *options)
+    assert exit_code == 0, said
+    return User(system, KEY.findall(said)[0])
 
 
 def code(answer: requests.Response) -> tuple[int, str]:
@@ -230,12 +215,12 @@ def test_a_revoked_key_ends_within_a_second_on_all_processes(closed: System) -> 
     for _ in range(20):  # all processes know it
         assert shop.call("GET", "/requests").status_code == 200
 
-    assert command(closed, "revoke", name).returncode == 0
+    assert closed.command("revoke", name)[0] == 0
     time.sleep(1.1)
 
     for _ in range(20):
         assert code(shop.call("GET", "/requests")) == (401, "invalid_key")
-    assert "revoked" in command(closed, "keys").stdout
+    assert "revoked" in closed.command("keys")[1]
 
 
 def test_a_renewed_key_keeps_its_requests_and_the_old_secret_ends(
@@ -280,7 +265,7 @@ def test_a_key_revoked_in_the_middle_of_an_upload_stores_nothing(
     )
     sending.start()
     half.wait(PATIENCE)
-    command(closed, "revoke", name)
+    closed.command("revoke", name)
     revoked.set()
     sending.join()
 
@@ -386,9 +371,9 @@ def test_what_a_key_uses_in_a_day_is_counted_by_the_workers(closed: System, orig
 
 
 def test_a_key_signs_webhooks_with_its_own_secret(closed: System, origin: Origin) -> None:
-    made = command(closed, "key", f"hook-{uuid.uuid4().hex[:8]}", "--webhook-secret", "new")
-    shop = User(closed, KEY.findall(made.stdout)[0])
-    secret = re.findall(r"whsec_\S+", made.stdout)[0]
+    _, made = closed.command("key", f"hook-{uuid.uuid4().hex[:8]}", "--webhook-secret", "new")
+    shop = User(closed, KEY.findall(made)[0])
+    secret = re.findall(r"whsec_\S+", made)[0]
     hook = origin.on("/hook-of-key", content())
 
     shop.completed(shop.accepted(one_image(origin), data={"webhook_url": hook}))
@@ -453,9 +438,9 @@ def test_the_page_signs_in_and_keeps_the_key_where_no_script_reads_it(closed: Sy
 
 def test_the_log_says_what_a_key_did_and_never_its_secret(closed: System, origin: Origin) -> None:
     name = f"audited-{uuid.uuid4().hex[:8]}"
-    made = command(closed, "key", name, "--webhook-secret", "new")
-    shop = User(closed, KEY.findall(made.stdout)[0])
-    hook_secret = re.findall(r"whsec_\S+", made.stdout)[0]
+    _, made = closed.command("key", name, "--webhook-secret", "new")
+    shop = User(closed, KEY.findall(made)[0])
+    hook_secret = re.findall(r"whsec_\S+", made)[0]
     request_id = shop.accepted(
         one_image(origin), data={"webhook_url": origin.on("/hook-log", content())}
     )
@@ -473,10 +458,10 @@ def test_the_log_says_what_a_key_did_and_never_its_secret(closed: System, origin
 
 def test_the_commands_show_a_key_once_and_list_it_without_its_secret(closed: System) -> None:
     name = f"listed-{uuid.uuid4().hex[:8]}"
-    made = command(closed, "key", name, "--max-open-images", "500")
-    key = KEY.findall(made.stdout)[0]
+    _, made = closed.command("key", name, "--max-open-images", "500")
+    key = KEY.findall(made)[0]
 
-    listed = command(closed, "keys").stdout
+    _, listed = closed.command("keys")
     assert name in listed
     assert "max_open_images=500" in listed
     assert key not in listed
@@ -485,7 +470,7 @@ def test_the_commands_show_a_key_once_and_list_it_without_its_secret(closed: Sys
         kept = json.dumps([list(map(str, row)) for row in tx.execute(sa.select(ApiKey.__table__))])
     database.close()
     assert key[-43:] not in kept
-    again = command(closed, "key", name)
-    assert again.returncode == 1
-    assert "RENEW=1" in again.stderr
-    assert command(closed, "revoke", "nobody").returncode == 1
+    exit_code, again = closed.command("key", name)
+    assert exit_code == 1
+    assert "RENEW=1" in again
+    assert closed.command("revoke", "nobody")[0] == 1

@@ -25,12 +25,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def said(system: System, *arguments: str) -> tuple[int, str]:
-    """The exit code of a command, and what it printed."""
-    with Command(*arguments, **system.environment) as command:
-        return command.ended(), command.output
-
-
 def stop(system: System) -> None:
     for name in ("api", "worker"):
         system.kill(name)
@@ -64,12 +58,12 @@ def test_a_job_that_ran_goes_on_from_the_backup_and_nothing_is_lost_or_doubled(
     eventually(lambda: progress(system, running)["completed"] == 12)
     images = system.get(f"/status/{running}").json()["images"][:12]
 
-    assert said(system, "backup", str(folder))[0] == 0
+    assert system.command("backup", str(folder))[0] == 0
     stop(system)
     lose_everything(system)
     held.release()
     asked = len(origin.received)
-    code, words = said(system, "restore", str(folder))
+    code, words = system.command("restore", str(folder))
     start(system)
     after = system.completed(running)
 
@@ -106,7 +100,7 @@ def test_a_job_that_is_deleted_while_the_backup_is_made_is_not_in_it(
         writer.close()
         assert command.ended() == 0
     stop(system)
-    said(system, "restore", "--force", str(folder))
+    system.command("restore", "--force", str(folder))
     start(system)
 
     assert system.status(kept)["progress"]["completed"] == 1
@@ -127,14 +121,14 @@ def test_a_restore_takes_nothing_away_unasked(
     system, folder = own_system(), tmp_path / "kept"
     kept = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))))
     system.completed(kept)
-    said(system, "backup", str(folder))
+    system.command("backup", str(folder))
     later = system.accepted(csv_of(("Cup", *photo_urls(origin, 2))))
     system.completed(later)
 
-    while_it_runs = said(system, "restore", "--force", str(folder))
+    while_it_runs = system.command("restore", "--force", str(folder))
     stop(system)
-    unasked = said(system, "restore", str(folder))
-    forced = said(system, "restore", "--force", str(folder))
+    unasked = system.command("restore", str(folder))
+    forced = system.command("restore", "--force", str(folder))
     start(system)
 
     assert while_it_runs[0] == 1
@@ -155,7 +149,7 @@ def test_a_file_that_is_missing_is_said_and_the_rest_is_kept(
     system.completed(request_id)
     (system.folder / "processed" / request_id / "1-2.jpg").unlink()
 
-    code, words = said(system, "backup", str(tmp_path / "kept"))
+    code, words = system.command("backup", str(tmp_path / "kept"))
 
     assert code == 1
     assert words.splitlines() == [
@@ -172,7 +166,7 @@ def test_what_is_no_backup_and_no_new_folder_is_refused(
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").touch()
 
-    backup, restore = (said(system, each, f"{tmp_path}/other") for each in ("backup", "restore"))
+    backup, restore = (system.command(each, f"{tmp_path}/other") for each in ("backup", "restore"))
 
     assert backup == (1, f"{tmp_path}/other has something in it: name a new folder.\n")
     assert restore[0] == 1
@@ -186,7 +180,7 @@ def test_the_service_s_own_folder_is_no_backup(own_system: OwnSystem, origin: Or
     stop(system)
     shutil.copy(system.folder / "test.db", system.folder / "image_processing.db")
 
-    code, words = said(system, "restore", "--force", str(system.folder))
+    code, words = system.command("restore", "--force", str(system.folder))
 
     assert code == 1
     assert "is where the service keeps its own: that is no backup." in words
@@ -200,7 +194,7 @@ def test_a_service_that_starts_during_a_restore_stops_it(
     system, folder = own_system(), tmp_path / "kept"
     request_id = system.accepted(csv_of(("Cup", *photo_urls(origin, 1))))
     system.completed(request_id)
-    said(system, "backup", str(folder))
+    system.command("backup", str(folder))
     stop(system)
     image = folder / "processed_images" / request_id / "1-1.jpg"
     picture = image.read_bytes()
@@ -223,12 +217,12 @@ def test_a_backup_without_its_files_costs_none_that_are_there(
 ) -> None:
     system, folder = own_system(), tmp_path / "kept"
     system.completed(system.accepted(csv_of(("Cup", *photo_urls(origin, 1)))))
-    said(system, "backup", str(folder))
+    system.command("backup", str(folder))
     stop(system)
     for name in ("uploads", "processed_images"):
         shutil.rmtree(folder / name)
 
-    code, words = said(system, "restore", "--force", str(folder))
+    code, words = system.command("restore", "--force", str(folder))
 
     assert code == 1
     assert "files are missing: its upload" in words
