@@ -56,12 +56,12 @@ restore: $(VENV)/installed
 sqlserver-check: $(VENV)/installed
 	@$(BIN)/python -m commands sqlserver-check
 
-# With coverage always, so that check adds its report and no second run of the tests. Many tests wait
-# for something, so four at a time fill two cores; and each module is compiled once, not by each of a
-# thousand processes, also where the environment asks Python to leave no bytecode.
+# With coverage always, so that check adds its report and no second run of the tests. Three at a time
+# on the two cores of CI, as many of them wait. Python may keep its bytecode, whatever the
+# environment says: the tests start a thousand processes.
 test: $(VENV)/installed-dev needs
 	$(BIN)/coverage erase
-	PYTHONDONTWRITEBYTECODE= $(BIN)/coverage run -m pytest -n 4 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/coverage run -m pytest -n 3 --dist worksteal
 	$(BIN)/coverage combine --quiet
 
 lint: $(VENV)/installed-dev

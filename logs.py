@@ -44,7 +44,7 @@ def set_up(log_format: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each look at the schema
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each step of a migration
     show_fields(logging.getLogger(), log_format)
 
 

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from benchmarks.origin import Origin
 from benchmarks.processes import cpu_seconds, with_children
-from tests import starter
 from tests.system import QUICK, System, csv_of
 
 PROCESSES = 2  # of the worker, and of each peer: one a core
@@ -44,8 +43,6 @@ class Run:
 
 class MeasuredSystem(System):
     """The system with its own defaults, on an embedded database in a folder of its own."""
-
-    start_process = staticmethod(starter.run)
 
     def __init__(self, folder: Path, origin: Origin, **settings: str) -> None:
         self.origin = origin

@@ -20,7 +20,6 @@ import requests
 
 from benchmarks.processes import resident_mib, with_children
 from settings import Settings
-from tests import starter
 from tests.gateway import Gateway
 from tests.slow_clients import KINDS, SlowClients
 from tests.system import System, csv_of
@@ -49,8 +48,6 @@ class Seen:
 
 class MeasuredSystem(System):
     """The system with its own defaults, on the embedded database."""
-
-    start_process = staticmethod(starter.run)
 
     def pids(self) -> list[int]:
         return with_children(self.pid("api"))

@@ -117,7 +117,7 @@ def version_of(tx: Connection) -> Version:
 
 
 def _migrate(tx: Connection, found: Version) -> None:
-    from migrations import steps  # here, for the reason above
+    from migrations import steps  # not at the top, as it imports Alembic
 
     if found.revision is None and found.has_tables:
         steps.stamp(tx, FIRST)
@@ -153,7 +153,7 @@ def reason_against_version(found: Version) -> str | None:
 
 def _check_first_tables(tx: Connection) -> None:
     """Raises WrongDatabase where tables without a version are not those of the first revision."""
-    from migrations import steps
+    from migrations import steps  # not at the top, as it imports Alembic
 
     engine = sa.create_engine("sqlite://")
     with engine.begin() as first:

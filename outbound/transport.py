@@ -199,15 +199,17 @@ class Pools(PoolManager):
         self._ca_file = ca_file
 
     def _new_pool(self, scheme: str, host: str, port: int, request_context: Any = None) -> Any:
-        options = {**(request_context or self.connection_pool_kw)}
         if scheme == "https":
-            options["ssl_context"] = _context_that_trusts(self._ca_file)
-        return super()._new_pool(scheme, host, port, options)
+            request_context["ssl_context"] = _tls_context(self._ca_file)
+        return super()._new_pool(scheme, host, port, request_context)
 
 
 @cache
-def _context_that_trusts(ca_file: str) -> ssl.SSLContext:
-    """Made when it is first needed: to read all certificates takes a tenth of a start."""
+def _tls_context(ca_file: str) -> ssl.SSLContext:
+    """Made when it is first needed, as to read all certificates takes a tenth of a start.
+
+    Raises OSError for a file that can't be read.
+    """
     context = ssl.create_default_context()
     context.load_verify_locations(ca_file)
     context.sslsocket_class = TlsDeadlineSocket

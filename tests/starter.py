@@ -2,9 +2,9 @@
 
 To import them takes two seconds of a core, and the tests start hundreds of processes. So one
 process imports them once, and what ``fork`` starts are forks of it, which run the service's own
-files from their first line, with arguments and an environment of their own. No coverage is measured
-in them, which would double what each start takes: those that are started once for many tests, and
-the commands, are started as users do, and so are the benchmarks.
+files from their first line, with arguments and an environment of their own. (What libraries read
+from the environment while they are imported is that of the tests.) No coverage is measured in
+forks, as that would double what each start takes. Not for several threads at a time.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Protocol
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = [  # of others only: what our modules read from the environment is each process's own
@@ -96,10 +98,7 @@ class _Run(subprocess.Popen[bytes]):
 
 def fork(arguments: tuple[str, ...], environment: Mapping[str, str], log: Path) -> Process:
     """The same, from its libraries on."""
-    measured = os.environ.pop(COVERAGE, None)  # noqa: TID251
-    forkserver.ensure_running()
-    if measured:
-        os.environ[COVERAGE] = measured  # noqa: TID251
+    _import_libraries()
     process = _forks.Process(
         target=_as_run, name="MainProcess", args=(arguments, unmeasured(environment), log)
     )
@@ -107,14 +106,33 @@ def fork(arguments: tuple[str, ...], environment: Mapping[str, str], log: Path) 
     return process
 
 
-def ended(arguments: tuple[str, ...], environment: Mapping[str, str]) -> tuple[int, str]:
-    """The exit code of a fork that ends by itself within a minute, and what it printed."""
+@cache
+def _import_libraries() -> None:
+    """In a process that measures no coverage."""
+    measured = os.environ.pop(COVERAGE, None)  # noqa: TID251
+    forkserver.ensure_running()
+    if measured:
+        os.environ[COVERAGE] = measured  # noqa: TID251
+
+
+def ended(
+    arguments: tuple[str, ...], environment: Mapping[str, str], *, within: float
+) -> tuple[int, str]:
+    """The exit code of a fork that ends by itself in so many seconds, and what it printed."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "output")
         process = fork(arguments, environment, output)
-        process.join(60)
-        assert process.exitcode is not None, f"{arguments} has not ended: {output.read_text()}"
-        return process.exitcode, output.read_text()
+        return wait_for(process, within=within), output.read_text()
+
+
+def wait_for(process: Process, *, within: float) -> int:
+    """Its exit code; one that does not end is killed, and fails the test."""
+    process.join(within)
+    if process.exitcode is None:
+        process.kill()  # or multiprocessing would wait for it at the end of all tests
+        process.join()
+        pytest.fail(f"a process has not ended within {within} s")
+    return process.exitcode
 
 
 def _as_run(arguments: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
@@ -122,10 +140,9 @@ def _as_run(arguments: tuple[str, ...], environment: dict[str, str], log: Path) 
     with log.open("ab") as output:
         for descriptor in (1, 2):
             os.dup2(output.fileno(), descriptor)
-    os.environ.clear()  # noqa: TID251 - what follows is as it is with a new interpreter
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    os.environ.clear()  # noqa: TID251
     os.environ.update(environment)  # noqa: TID251
-    if options := environment.get("PYTHONWARNINGS"):
-        warnings._processoptions(options.split(","))  # type: ignore[attr-defined]
     os.chdir(ROOT)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

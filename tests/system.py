@@ -43,9 +43,7 @@ def eventually(holds: Callable[[], Any], *, within: float = PATIENCE) -> Any:
     while not (found := holds()):
         waited = time.monotonic() - started
         assert waited < within, f"did not happen within {within} s"
-        time.sleep(
-            min(0.02 + waited / 10, 0.25)
-        )  # asking often would take the time of what is asked
+        time.sleep(min(0.02 + waited / 10, 0.1))  # asking takes time of what is asked
     return found
 
 
@@ -91,7 +89,7 @@ class Redis:
 class System:
     """API, worker, Redis and database; use as a context manager, which starts all of them."""
 
-    start_process = staticmethod(starter.fork)
+    start_process = staticmethod(starter.run)
 
     def __init__(self, folder: Path, database_url: str, **environment: str) -> None:
         self.folder, self.database_url = folder, database_url
@@ -126,15 +124,13 @@ class System:
         self._stack.close()
 
     def _stop(self) -> None:
-        for process in self._processes.values():
-            process.terminate()
-        for process in self._processes.values():
-            _wait(process)
-        for orphan in self._orphans:
-            with suppress(ProcessLookupError):  # it has ended by itself
-                signal.pidfd_send_signal(orphan, signal.SIGKILL)
-            os.close(orphan)
-        self.redis.stop()
+        with ExitStack() as stack:  # all of it, also where something does not end
+            stack.callback(self.redis.stop)
+            for orphan in self._orphans:
+                stack.callback(_kill, orphan)
+            for process in self._processes.values():
+                process.terminate()
+                stack.callback(starter.wait_for, process, within=PATIENCE)
 
     def start_api(self) -> None:
         self._start("api", "app.py")
@@ -168,26 +164,28 @@ class System:
     def kill(self, name: str) -> None:
         """``kill -9`` of the API or the worker, with all their processes."""
         pid, process = self.pid(name), self._processes.pop(name)
-        eventually(lambda: os.getpgid(pid) == pid)  # it makes its session as its first step
-        os.killpg(pid, signal.SIGKILL)
-        _wait(process)
+        with suppress(ProcessLookupError):  # it has ended by itself, with all its processes
+            eventually(lambda: process.exitcode is not None or os.getpgid(pid) == pid)
+            os.killpg(pid, signal.SIGKILL)
+        starter.wait_for(process, within=PATIENCE)
 
     def kill_parent(self, name: str) -> None:
         """``kill -9`` of the parent alone, as by Linux when memory is short."""
         self._orphans += [os.pidfd_open(pid) for pid in self._children(name)]
         process = self._processes.pop(name)
         process.kill()
-        _wait(process)
+        starter.wait_for(process, within=PATIENCE)
 
     def stop(self, name: str) -> None:
         """SIGTERM, as a supervisor sends it, and the time that it takes to stop well."""
         process = self._processes.pop(name)
         process.terminate()
-        _wait(process)
+        starter.wait_for(process, within=PATIENCE)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to the parent of the API's or the worker's processes alone."""
-        os.kill(self.pid(name), number)
+        if not self.has_ended(name):
+            os.kill(self.pid(name), number)
 
     def worker_processes(self, name: str = "worker") -> list[int]:
         """The pids of a worker's children, which do the work."""
@@ -199,13 +197,16 @@ class System:
 
     def _children(self, name: str) -> list[int]:
         parent = self.pid(name)
-        listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+        try:
+            listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # it has ended by itself
+            return []
         return [int(pid) for pid in listed.split()]
 
     def command(self, *arguments: str) -> tuple[int, str]:
         """The exit code of `python -m commands …` on this machine, and what it printed."""
         environment = {**os.environ, **self.environment}  # noqa: TID251 - passed on
-        return starter.ended(("-m", "commands", *arguments), environment)
+        return starter.ended(("-m", "commands", *arguments), environment, within=PATIENCE)
 
     def verified(self, *arguments: str) -> tuple[int, str]:
         """The exit code of `make verify`, and what it printed."""
@@ -257,15 +258,17 @@ class System:
         return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
 
 
-class SharedSystem(System):
-    """One for many tests, which is started as users do."""
+class ForkedSystem(System):
+    """One for a single test, whose start should not take longer than the test."""
 
-    start_process = staticmethod(starter.run)
+    start_process = staticmethod(starter.fork)
 
 
-def _wait(process: Process) -> None:
-    process.join(PATIENCE)
-    assert process.exitcode is not None, f"it has not ended within {PATIENCE} s"
+def _kill(process: int) -> None:
+    """A process by its descriptor."""
+    with suppress(ProcessLookupError):  # it has ended by itself
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    os.close(process)
 
 
 def csv_of(*rows: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from tests.acceptance.page import Page, start_browser
 from tests.conftest import empty_database, photo
 from tests.gateway import Gateway
 from tests.origin import Handler, Origin, closed_port, content
-from tests.system import PATIENCE, SharedSystem, System, eventually
+from tests.system import PATIENCE, ForkedSystem, System, eventually
 
 SECRET = "whsec_dGhpcyBpcyBhIHRlc3QncyBvd24gc2VjcmV0IQ=="  # noqa: S105
 
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.acceptance)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def origin() -> Iterator[Origin]:
     """An image origin and webhook receiver that the system may connect to."""
     with Origin() as server:
@@ -44,7 +44,7 @@ def each_test_counts_for_itself(origin: Origin) -> None:
 
 @contextmanager
 def system_for(
-    origin: Origin, folder: Path, kind: type[System] = System, /, **environment: str
+    origin: Origin, folder: Path, system_class: type[System] = ForkedSystem, /, **environment: str
 ) -> Iterator[System]:
     host, port = origin.address
     usual = {
@@ -53,7 +53,10 @@ def system_for(
         "MAX_UPLOAD_BYTES": str(1024 * 1024),
         "MAX_IMAGE_BYTES": str(1024 * 1024),
     }
-    with empty_database(folder) as url, kind(folder, url, **(usual | environment)) as running:
+    with (
+        empty_database(folder) as url,
+        system_class(folder, url, **(usual | environment)) as running,
+    ):
         yield running
 
 
@@ -76,10 +79,10 @@ def system_behind_gateway(
             yield system, api_url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A running API, a worker with two processes, Redis and a database, for many tests."""
-    with system_for(origin, tmp_path_factory.mktemp("system"), SharedSystem) as running:
+    with system_for(origin, tmp_path_factory.mktemp("system"), System) as running:
         yield running
 
 
@@ -90,7 +93,7 @@ def own_system(origin: Origin, tmp_path: Path) -> Iterator[Callable[..., System]
         yield lambda **settings: stack.enter_context(system_for(origin, tmp_path, **settings))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     chrome = start_browser(tmp_path_factory.mktemp("browser"))
     yield chrome

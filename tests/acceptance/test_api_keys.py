@@ -21,7 +21,7 @@ from database import Database
 from tests.acceptance.conftest import system_for
 from tests.conftest import photo, photo_urls
 from tests.origin import Origin, Received, content, drip_body
-from tests.system import PATIENCE, SharedSystem, System, csv_of, eventually
+from tests.system import PATIENCE, System, csv_of, eventually
 from work_queue import api_keys
 from work_queue.models import ApiKey, Request
 
@@ -33,7 +33,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 @pytest.fixture(scope="module")
 def closed(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A service that asks for keys, with those of two shops and of an admin."""
-    with system_for(origin, tmp_path_factory.mktemp("closed"), SharedSystem, OPEN="0") as system:
+    with system_for(origin, tmp_path_factory.mktemp("closed"), System, OPEN="0") as system:
         yield system
 
 

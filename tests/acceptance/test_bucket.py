@@ -22,7 +22,7 @@ from tests.conftest import photo_urls
 from tests.origin import Origin
 from tests.proxy import Proxy
 from tests.s3 import S3, variables
-from tests.system import ROOT, SharedSystem, System, csv_of, eventually
+from tests.system import ROOT, System, csv_of, eventually
 
 NOWHERE = {"UPLOAD_DIR": "/dev/null/uploads", "PROCESSED_DIR": "/dev/null/processed"}
 
@@ -46,7 +46,7 @@ def system(
 ) -> Iterator[System]:
     """A system whose folders cannot even be made."""
     settings = NOWHERE | variables(proxy.address)
-    with system_for(origin, tmp_path_factory.mktemp("system"), SharedSystem, **settings) as running:
+    with system_for(origin, tmp_path_factory.mktemp("system"), System, **settings) as running:
         yield running
 
 

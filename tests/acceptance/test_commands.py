@@ -75,7 +75,7 @@ class Command:
 class Run(Command):
     """`make run` with ports and folders of its own, and a Redis that isn't there yet."""
 
-    is_measured = False  # as the demo starts the same
+    is_measured = False  # the demo, which is, starts the same programs
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.port, self.redis_port = free_port(), free_port()
@@ -233,9 +233,9 @@ def test_the_demo_is_at_the_port_that_it_is_given_or_says_that_it_is_taken() -> 
 
 
 PROGRAMS = {
-    "app": ["app.py"],
-    "worker": ["-m", "celery", "-A", "worker", "worker"],
-    "run": ["-m", "commands", "run"],
+    "app": ("app.py",),
+    "worker": ("-m", "celery", "-A", "worker", "worker"),
+    "run": ("-m", "commands", "run"),
 }
 
 
@@ -273,20 +273,14 @@ def test_what_cannot_be_used_stops_the_start_with_one_sentence(
         variable: value.format(here=tmp_path),
     }
 
-    ended = subprocess.run(
-        [sys.executable, *PROGRAMS[program]],
-        cwd=ROOT,
-        env={**os.environ, **own},  # noqa: TID251 - passed on
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+    whole = {**os.environ, **own}  # noqa: TID251 - passed on
+    code, output = starter.ended(PROGRAMS[program], whole, within=PATIENCE)
 
-    assert ended.returncode == 1
-    *celery_s, sentence = ended.stderr.splitlines()
+    assert code == 1
+    *celery_s, sentence = output.splitlines()
     assert variable in sentence
     assert reason.format(here=tmp_path) in sentence
-    assert "Traceback" not in ended.stderr
+    assert "Traceback" not in output
     assert program == "worker" or not celery_s
 
 

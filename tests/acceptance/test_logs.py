@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.acceptance.conftest import system_for
 from tests.conftest import photo_urls
 from tests.origin import Origin, content
 from tests.system import System, csv_of, eventually
@@ -21,10 +25,15 @@ def named(lines: list[dict[str, Any]], message: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["message"] == message]
 
 
-def test_every_line_is_json_and_says_what_it_is_about(
-    own_system: OwnSystem, origin: Origin
-) -> None:
-    system = own_system(LOG_FORMAT="json", PYTHONWARNINGS="ignore")
+@pytest.fixture
+def json_system(origin: Origin, tmp_path: Path) -> Iterator[System]:
+    """Python reads PYTHONWARNINGS at its start."""
+    with system_for(origin, tmp_path, System, LOG_FORMAT="json", PYTHONWARNINGS="ignore") as system:
+        yield system
+
+
+def test_every_line_is_json_and_says_what_it_is_about(json_system: System, origin: Origin) -> None:
+    system = json_system
     missing = origin.on("/log-missing.jpg", content(status=404))
     hook = origin.on("/log-hook", content())
     table = csv_of(("Cup", *photo_urls(origin, 2)), ("Mug", missing))

@@ -13,7 +13,7 @@ from tests.chaos.events import WORKERS, chosen, events_of, keep_running, let_hap
 from tests.chaos.jobs import Users
 from tests.chaos.judgement import Judgement, is_settled, judge
 from tests.origin import Origin
-from tests.system import System, eventually
+from tests.system import ForkedSystem, System, eventually
 
 JOBS = 4  # uploaded before anything happens
 SETTLED_WITHIN = 300  # seconds; a change of many images that breaks off takes one minute
@@ -29,7 +29,7 @@ class Report:
     judgement: Judgement
 
 
-class ChaoticSystem(System):
+class ChaoticSystem(ForkedSystem):
     """An API and two workers, with a database and folders of their own."""
 
     def start_worker(self, name: str = "", *, processes: int = 2) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import sqlalchemy as sa
 import migrations
 from database import Database, WrongDatabase
 from tests.earlier_database import add_request, database_at
+from tests.system import ROOT
 from work_queue.models import Base
 
 pytestmark = pytest.mark.integration
@@ -98,6 +101,17 @@ def test_a_new_database_leaves_no_copy(tmp_path: Path) -> None:
     migrations.prepare(Database(f"sqlite:///{tmp_path}/new.db"))
 
     assert not list(tmp_path.glob("*version*"))
+
+
+def test_a_start_with_nothing_to_migrate_does_without_alembic(database_url: str) -> None:
+    program = (
+        "import sys, app, migrations; from database import Database; "
+        "migrations.prepare(Database(sys.argv[1])); print('alembic' in sys.modules)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program, database_url], cwd=ROOT, capture_output=True, check=True
+    )
+    assert said.stdout == b"False\n"
 
 
 def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:

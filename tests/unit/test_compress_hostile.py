@@ -46,7 +46,7 @@ SMALL = {
     "bmp": saved(photo(SIZE), "BMP"),
     "ico": saved(fading_photo((32, 32)), "ICO", sizes=[(16, 16), (32, 32)]),
 }
-MUTATIONS = 200
+MUTATIONS = 100
 
 
 def outcome(content: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import metrics
 from metrics.catalogue import Histogram, counters
 from metrics.exposition import _histogram as shown
 from metrics.shared_counters import ENTRY, MAX_NAME, REGION, SharedCounters
+from tests import starter
 
 ROOT = Path(__file__).parents[2]
 WITH_FORKS = """
@@ -35,7 +37,11 @@ def killed():
 def printed(script: str) -> str:
     """What a program of its own prints: the forks of a test would be forks of pytest."""
     command = [sys.executable, "-c", WITH_FORKS + script]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    environment = starter.unmeasured(os.environ)  # noqa: TID251 - some tests fork often
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    )
+    return done.stdout
 
 
 def test_processes_at_the_same_time_are_summed() -> None:
