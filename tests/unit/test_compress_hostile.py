@@ -46,7 +46,7 @@ SMALL = {
     "bmp": saved(photo(SIZE), "BMP"),
     "ico": saved(fading_photo((32, 32)), "ICO", sizes=[(16, 16), (32, 32)]),
 }
-MUTATIONS = 100
+MUTATIONS = 200
 
 
 def outcome(content: bytes) -> str:
@@ -72,7 +72,8 @@ def test_a_file_cut_off_anywhere_is_refused_or_still_an_image(name: str) -> None
 @pytest.mark.parametrize("name", SMALL)
 def test_changed_bytes_are_refused_or_still_an_image(name: str) -> None:
     chance = random.Random(name)  # noqa: S311 - repeatable, not secret
-    ends = {outcome(changed(SMALL[name], chance)) for _ in range(MUTATIONS)}
+    number = MUTATIONS // 4 if name == "gif" else MUTATIONS  # most are sound, and each takes long
+    ends = {outcome(changed(SMALL[name], chance)) for _ in range(number)}
     assert ends <= CODES | METHODS
     assert len(ends) > 1
 
