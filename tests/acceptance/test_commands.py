@@ -31,15 +31,12 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104
 class Command:
     """One command with its output; use as a context manager, which ends it."""
 
-    is_measured = True  # its coverage and that of the programs that it starts
-
     def __init__(self, *arguments: str, **environment: str) -> None:
         self.output = ""
-        whole = {**os.environ, **environment}  # noqa: TID251 - passed on
         self.process = subprocess.Popen(
             [sys.executable, "-u", "-m", "commands", *arguments],
             cwd=ROOT,
-            env=whole if self.is_measured else starter.unmeasured(whole),
+            env={**os.environ, **environment},  # noqa: TID251 - passed on
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -74,8 +71,6 @@ class Command:
 
 class Run(Command):
     """`make run` with ports and folders of its own, and a Redis that isn't there yet."""
-
-    is_measured = False  # the demo, which is, starts the same programs
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.port, self.redis_port = free_port(), free_port()
