@@ -36,7 +36,7 @@ MAX_ENTRIES = 10_000  # files in the archive
 MAX_UNPACKED = 512 * MIB
 # XML of tables packs 5 to 30 times; small files may pack better, and do no harm.
 MAX_RATIO, SMALL = 100, 16 * MIB
-MAX_CELLS = 20_000_000  # with empty ones, which take no room in the file, but 2 µs of a core each
+MAX_CELLS = 20_000_000  # with empty ones, which take no room in the file, but 0.1 µs of a core each
 MAX_SHEETS = 100  # whose names are told
 MAX_SHEET_ROWS = 1_048_576  # Excel's own
 ENCRYPTED = 1  # a bit of ZipInfo.flag_bits

@@ -268,14 +268,20 @@ def test_what_cannot_be_used_stops_the_start_with_one_sentence(
         variable: value.format(here=tmp_path),
     }
 
-    whole = {**os.environ, **own}  # noqa: TID251 - passed on
-    code, output = starter.ended(PROGRAMS[program], whole, within=PATIENCE)
+    ended = subprocess.run(
+        [sys.executable, *PROGRAMS[program]],
+        cwd=ROOT,
+        env=starter.unmeasured({**os.environ, **own}),  # noqa: TID251 - passed on
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
 
-    assert code == 1
-    *celery_s, sentence = output.splitlines()
+    assert ended.returncode == 1
+    *celery_s, sentence = ended.stderr.splitlines()
     assert variable in sentence
     assert reason.format(here=tmp_path) in sentence
-    assert "Traceback" not in output
+    assert "Traceback" not in ended.stderr
     assert program == "worker" or not celery_s
 
 

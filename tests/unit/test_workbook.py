@@ -214,9 +214,7 @@ def test_what_is_no_workbook_to_be_read_is_refused(content: bytes, code: str) ->
 def test_a_workbook_that_would_take_too_much_is_refused(
     xml: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(
-        starter.COVERAGE, raising=False
-    )  # which makes each cell cost ten times as much
+    monkeypatch.delenv(starter.COVERAGE, raising=False)  # cells would take ten times as long
     assert code_of(with_part(PLAIN, SHEET, sheet_of(xml))) == "workbook_too_large"
 
 
